@@ -1,8 +1,8 @@
 """What goes to a worker and comes back: named, packed buffers.
 
-Packing follows the binary tensor extension of the Open Inference Protocol: little-endian, row-major,
-and for BYTES each element as a 4-byte length and its bytes. Two additions: length ``0xFFFFFFFF`` is a
-missing text, and int64 ``-2**63`` a missing datetime.
+Packing follows the binary tensor extension of the Open Inference Protocol: little-endian,
+row-major, and for BYTES each element as a 4-byte length and its bytes. Two additions: length
+``0xFFFFFFFF`` is a missing text, and int64 ``-2**63`` a missing datetime.
 """
 
 from __future__ import annotations

@@ -39,4 +39,5 @@ class Caller:
 
     @property
     def subject(self) -> str:
+        """Stable name of the principal."""
         return self.principal.subject

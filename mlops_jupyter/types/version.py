@@ -76,4 +76,5 @@ class ModelVersion:
 
     @property
     def ref(self) -> str:
+        """``model/version``."""
         return f"{self.model}/{self.version}"
