@@ -1,0 +1,277 @@
+"""The trusted door: every prediction passes here, and none leaves without its record.
+
+One call, top to bottom: match the path, check the host, prove the caller, check the right, choose a
+version, decode and check the data, give it to a replica, encode the answer, record, commit, reply.
+Whatever goes wrong on the way is an error that is recorded and answered in the same manner.
+
+The gateway imports no model code, no numpy and no pandas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+
+import orjson
+
+from mlops_jupyter.access import Authenticator, authorise
+from mlops_jupyter.audit import Ledger
+from mlops_jupyter.serving import oip, telemetry
+from mlops_jupyter.serving.http import Exchange, Handler, Request, Response
+from mlops_jupyter.serving.prediction import Prediction
+from mlops_jupyter.serving.recorder import Recorder
+from mlops_jupyter.serving.replica import Call
+from mlops_jupyter.serving.routing import Match, Route, Router, ServedVersion
+from mlops_jupyter.serving.telemetry import EndpointMeter, EndpointTelemetry, ReplicaCounts
+from mlops_jupyter.types import (
+    Caller,
+    EndpointSpec,
+    Forbidden,
+    MlopsError,
+    NotFound,
+    Unauthenticated,
+    did_you_mean,
+)
+
+CONTROL_BODY_BYTES = 8 * 1024 * 1024
+
+
+class Gateway:
+    """Answers the data plane itself and hands all else to the control API.
+
+    Parameters
+    ----------
+    ledger
+        Where the records go.
+    authenticator
+        Proves callers.
+    control
+        The control API; gets requests whose host is checked and whose caller is proven (or None).
+    host_allowed
+        Decides on a Host header's value; a guard against DNS rebinding.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        authenticator: Authenticator,
+        control: Handler,
+        *,
+        host_allowed: Callable[[bytes], bool],
+    ) -> None:
+        self.recorder = Recorder(ledger)
+        self._authenticator = authenticator
+        self._control = control
+        self._host_allowed = host_allowed
+        self._router = Router()
+        self._routes: dict[str, Route] = {}
+        self._meters: dict[str, EndpointMeter] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- endpoints ----------------------------------------------------------------------------
+
+    def set_endpoint(self, spec: EndpointSpec, versions: dict[int, ServedVersion]) -> None:
+        """Serve an endpoint from now on with this traffic; calls under way finish as they began."""
+        meter = self._meters.setdefault(spec.name, EndpointMeter())
+        self._routes[spec.name] = Route(spec, versions, meter)
+
+    def remove_endpoint(self, name: str) -> None:
+        """Answer 404 for this endpoint from now on."""
+        self._routes.pop(name, None)
+
+    def observe(self, name: str) -> EndpointTelemetry:
+        """The last minute of an endpoint; zeros when it was never called."""
+        route = self._routes.get(name)
+        pools = {v: s.pool for v, s in route.versions.items()} if route is not None else {}
+        return telemetry.observe(
+            self._meters.setdefault(name, EndpointMeter()),
+            {version: pool.concurrency for version, pool in pools.items()},
+            sum(pool.waiting for pool in pools.values()),
+        )
+
+    # -- dispatcher ---------------------------------------------------------------------------
+
+    def body_limit(self, request: Request) -> int:
+        """Bytes allowed for this request's body: the endpoint's own limit, or the control API's."""
+        match = self._router.match(request.method, request.target)
+        route = self._routes.get(match.endpoint) if match is not None else None
+        return route.spec.limits.body_bytes if route is not None else CONTROL_BODY_BYTES
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a complete request."""
+        request = exchange.request
+        match = self._router.match(request.method, request.target)
+        if match is None or match.kind not in ("oip", "invocations"):
+            self._handle_other(exchange, match)
+            return
+        prediction = self._begin(exchange, match)
+        try:
+            self._check_host(request)
+            prediction.caller = caller = self._authenticator.authenticate(
+                request.headers.get(b"authorization"), request.peer
+            )
+            authorise(caller, "invoke", match.endpoint)
+            route = prediction.route = self._route(match.endpoint)
+            served = prediction.served = route.choose(match.version)
+            inputs = prediction.decode(served.signature)
+        except MlopsError as error:
+            prediction.fail(error)
+            return
+        call = Call(
+            inputs, prediction.started + route.spec.limits.deadline_seconds, prediction.done
+        )
+        for shadow in route.shadows:
+            self._shadow(prediction, shadow)
+        served.pool.submit(call)
+
+    def refuse(self, exchange: Exchange, error: MlopsError) -> None:
+        """Answer a request whose body was too large or too slow; a prediction is recorded."""
+        request = exchange.request
+        match = self._router.match(request.method, request.target)
+        if match is None or match.kind not in ("oip", "invocations"):
+            exchange.reply_error(error)
+            return
+        prediction = self._begin(exchange, match)
+        try:
+            self._check_host(request)
+            prediction.caller = self._authenticator.authenticate(
+                request.headers.get(b"authorization"), request.peer
+            )
+            authorise(prediction.caller, "invoke", match.endpoint)
+            prediction.route = self._routes.get(match.endpoint)
+        except MlopsError as denied:
+            error = denied
+        prediction.fail(error)
+
+    def _begin(self, exchange: Exchange, match: Match) -> Prediction:
+        return Prediction(self.recorder, exchange.request, exchange, match, monotonic())
+
+    def _shadow(self, origin: Prediction, served: ServedVersion) -> None:
+        """Give a copy of the call to a shadow version; its answer is only recorded."""
+        shadow = Prediction(self.recorder, origin.request, None, origin.match, origin.started)
+        shadow.caller, shadow.route, shadow.served = origin.caller, origin.route, served
+        try:
+            inputs = shadow.decode(served.signature)
+        except MlopsError as error:
+            shadow.fail(error)
+            return
+        assert origin.route is not None
+        deadline = origin.started + origin.route.spec.limits.deadline_seconds
+        served.pool.submit(Call(inputs, deadline, shadow.done))
+
+    def _route(self, name: str) -> Route:
+        route = self._routes.get(name)
+        if route is None:
+            raise NotFound(
+                f"There is no endpoint '{name}'.",
+                reason=did_you_mean(name, self._routes),
+                fix=f"Deploy it: %deploy {name}.",
+                code="endpoint_not_found",
+            )
+        return route
+
+    def _check_host(self, request: Request) -> None:
+        if request.peer.kind != "unix" and not self._host_allowed(
+            request.headers.get(b"host", b"")
+        ):
+            raise Forbidden(
+                "This host name is not the hub's.",
+                reason="The Host header names another server (a guard against DNS rebinding).",
+                fix="Call the hub by the address that it prints, e.g. http://127.0.0.1:PORT.",
+                code="host_refused",
+            )
+
+    # -- all that is no prediction ------------------------------------------------------------
+
+    def _handle_other(self, exchange: Exchange, match: Match | None) -> None:
+        request = exchange.request
+        caller: Caller | None = None
+        denied: MlopsError | None = None
+        try:
+            self._check_host(request)
+            caller = self._authenticator.authenticate(
+                request.headers.get(b"authorization"), request.peer
+            )
+        except Unauthenticated as error:
+            denied = error
+        except MlopsError as error:
+            exchange.reply_error(error)
+            return
+        if match is not None:
+            try:
+                response = self._inspect(match, caller, denied)
+            except MlopsError as error:
+                exchange.reply(error.status, oip.error(error))
+            else:
+                assert isinstance(response.body, bytes)
+                exchange.reply(response.status, response.body, response.content_type)
+            return
+        request.caller = caller
+        task = asyncio.get_running_loop().create_task(self._answer_control(exchange, denied))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _inspect(self, match: Match, caller: Caller | None, denied: MlopsError | None) -> Response:
+        """Health, metadata and metrics. Health is open; the rest needs a proven caller."""
+        if match.kind in ("live", "server_ready"):
+            return Response(body=b'{"live":true}' if match.kind == "live" else b'{"ready":true}')
+        if caller is None:
+            assert denied is not None
+            raise denied
+        if match.kind == "server":
+            return Response(body=oip.server_metadata())
+        if match.kind == "metrics":
+            authorise(caller, "read", None)
+            return Response(
+                body=telemetry.render(self._meters, self._replica_counts()),
+                content_type="text/plain; version=0.0.4; charset=utf-8",
+            )
+        authorise(caller, "invoke", match.endpoint)
+        route = self._route(match.endpoint)
+        served = route.choose(match.version)
+        if match.kind == "ready":
+            ready = bool(served.pool.ready_count) or not served.pool.desired
+            body = {"name": match.endpoint, "ready": ready, "live": ready}
+            return Response(200 if ready else 503, orjson.dumps(body))
+        versions = [str(version) for version in sorted(route.versions)]
+        return Response(body=orjson.dumps(oip.metadata(served.signature, match.endpoint, versions)))
+
+    def _replica_counts(self) -> list[ReplicaCounts]:
+        return [
+            ReplicaCounts(
+                name,
+                version,
+                served.pool.desired,
+                served.pool.ready_count,
+                served.pool.concurrency,
+                served.pool.waiting,
+            )
+            for name, route in self._routes.items()
+            for version, served in route.versions.items()
+        ]
+
+    async def _answer_control(self, exchange: Exchange, denied: MlopsError | None) -> None:
+        try:
+            response = await self._control(exchange.request)
+        except Unauthenticated as error:
+            # the first attempt at a proof knows better what was wrong with it
+            exchange.reply_error(denied or error)
+            return
+        except MlopsError as error:
+            exchange.reply_error(error)
+            return
+        except Exception:
+            exchange.reply_error(
+                MlopsError(
+                    "The hub failed to answer this request.",
+                    reason="This is a fault of the hub, not of the request.",
+                    fix="See the hub's log: mlops-jupyter hub logs.",
+                )
+            )
+            raise
+        head = "".join(f"{name}: {value}\r\n" for name, value in response.headers).encode()
+        if isinstance(response.body, bytes):
+            exchange.reply(response.status, response.body, response.content_type, head)
+        else:
+            await exchange.stream(response.status, response.body, response.content_type, head)

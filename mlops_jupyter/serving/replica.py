@@ -1,0 +1,260 @@
+"""One replica seen from the gateway: a worker process and the socket to it.
+
+One batch is in flight at a time; what waits meanwhile is stacked by the pool into the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Protocol
+
+from mlops_jupyter.serving import frames
+from mlops_jupyter.serving.tensors import Inputs, Outputs, Tensor
+from mlops_jupyter.serving.worker import WorkerSpec
+from mlops_jupyter.types import MlopsError, ModelError, Unavailable, WorkerDied
+
+
+class Process(Protocol):
+    """A worker process, wherever it was started."""
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+
+    async def wait(self) -> int:
+        """Exit status; negative is the signal that ended it."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Spawner(Protocol):
+    """Where replicas come from; a target implements it."""
+
+    async def start(self, spec: WorkerSpec, sock: socket.socket) -> Process:
+        """Start a worker that speaks frames on `sock`; raise MlopsError when it cannot."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One prediction on its way: its data, until when it may take, and who gets the answer.
+
+    `done` is called exactly once, with the outputs and the batch's predict time in microseconds,
+    or with an error and 0.
+    """
+
+    inputs: Inputs
+    deadline: float
+    done: Callable[[Outputs | MlopsError, int], None]
+    solo: bool = False
+
+
+class Replica(asyncio.Protocol):
+    """A worker: `start`, then `send` a batch whenever it is idle, then `stop`.
+
+    `on_result` gets (replica, header, body) of a RESULT or an error; `on_lost` is called once when
+    the worker is gone, after `exit_reason` is known.
+    """
+
+    def __init__(
+        self,
+        on_result: Callable[[Replica, Outputs | MlopsError, int], None],
+        on_lost: Callable[[Replica], None],
+    ) -> None:
+        self.batch: list[Call] = []
+        self.state = "starting"  # starting, idle, busy, draining, gone
+        self.ready_header: dict[str, Any] = {}
+        self.started_at = monotonic()
+        self.overdue = False  # killed by us, for a call past its deadline
+        self.dismissed = False  # no longer wanted before it was ready
+        self.exit_reason = ""
+        self._on_result = on_result
+        self._on_lost = on_lost
+        self._process: Process | None = None
+        self._transport: asyncio.Transport | None = None
+        self._reader = frames.Reader()
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watch: asyncio.Task[None] | None = None
+        self._next_id = 0
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id; 0 before it is known."""
+        return self._process.pid if self._process is not None else 0
+
+    async def start(self, spec: WorkerSpec, spawner: Spawner, timeout: float) -> None:
+        """Start the worker and wait until its model is loaded and has predicted once.
+
+        Raises ModelError with the model's own words when it cannot be loaded, Unavailable when no
+        process can be started or it is not ready after `timeout` seconds.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            ours.setblocking(False)
+            for end in (ours, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            try:
+                self._process = await spawner.start(spec, theirs)
+            finally:
+                theirs.close()
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+        except BaseException:
+            ours.close()
+            self.kill()
+            raise
+        self._watch = asyncio.get_running_loop().create_task(self._watch_exit())
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(self._ready)
+        except TimeoutError:
+            self.kill()
+            raise Unavailable(
+                f"{spec.model}/{spec.version} was not ready after {timeout:g} s.",
+                reason="Loading the model takes longer than the limit.",
+                fix=f"Look at the worker's log of endpoint '{spec.endpoint}'.",
+                code="load_timeout",
+            ) from None
+        except BaseException:
+            self.kill()
+            raise
+        self.state = "idle"
+
+    def send(self, batch: list[Call], header: dict[str, Any], buffers: list[bytes]) -> None:
+        """Give an idle worker its next batch."""
+        assert self.state == "idle"
+        assert self._transport is not None
+        self.state = "busy"
+        self.batch = batch
+        self._next_id += 1
+        self._transport.writelines(frames.encode(self._next_id, frames.PREDICT, header, buffers))
+
+    def drain(self) -> None:
+        """Let it finish what is in hand and exit."""
+        if self.state == "idle" and self._transport is not None:
+            self._transport.writelines(frames.encode(0, frames.STOP, {}, []))
+        if self.state in ("idle", "busy"):
+            self.state = "draining"
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        if self._process is not None:
+            self._process.kill()
+
+    async def gone(self) -> None:
+        """Wait until the process has ended."""
+        if self._watch is not None:
+            await asyncio.shield(self._watch)
+
+    # -- asyncio ------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self._reader.feed(data):
+            self._receive(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        # A worker without a socket is of no use, even if a child of its own keeps it alive.
+        self.kill()
+
+    # -- inner --------------------------------------------------------------------------------
+
+    def _receive(self, frame: frames.Frame) -> None:
+        if frame.kind == frames.READY:
+            self.ready_header = frame.header
+            if not self._ready.done():
+                self._ready.set_result(None)
+            return
+        error = None
+        if frame.kind == frames.ERROR:
+            error = _model_error(frame.header)
+            if not self._ready.done():
+                self._ready.set_exception(error)
+                return
+        if frame.id != self._next_id or not self.batch:
+            return
+        draining = self.state == "draining"
+        if not draining:
+            self.state = "idle"
+        result = error or _outputs(frame)
+        self._on_result(self, result, int(frame.header.get("predict_us", 0)))
+        if draining and self._transport is not None:
+            self._transport.writelines(frames.encode(0, frames.STOP, {}, []))
+
+    async def _watch_exit(self) -> None:
+        assert self._process is not None
+        status = await self._process.wait()
+        self.state = "gone"
+        self.exit_reason = _exit_reason(status, self.overdue)
+        if self._transport is not None:
+            self._transport.abort()
+        if not self._ready.done():
+            self._ready.set_exception(
+                ModelError(
+                    "The worker ended while it loaded the model.",
+                    reason=self.exit_reason,
+                    fix="Look at the worker's log; load the model in the notebook to see why.",
+                    code="load_failed",
+                )
+            )
+            self._ready.exception()  # nobody may be waiting any more
+        self._on_lost(self)
+
+    def died(self) -> WorkerDied:
+        """The error for calls that this worker held when it went."""
+        return WorkerDied(
+            "The worker died while it held this call.",
+            reason=self.exit_reason,
+            fix="Call again: another worker is being started. If it repeats, see the worker's log.",
+        )
+
+
+def _model_error(header: dict[str, Any]) -> ModelError:
+    name = str(header.get("error_class") or "Exception")
+    error = ModelError(
+        "The model raised an error." if header.get("phase") != "load" else "The model cannot load.",
+        reason=f"{name}: {header.get('message') or ''}".strip(),
+        fix="Call the model in the notebook with the same data to see the whole traceback.",
+        code="model_error" if header.get("phase") != "load" else "load_failed",
+    )
+    error.error_class = name  # type: ignore[attr-defined]
+    return error
+
+
+def _outputs(frame: frames.Frame) -> Outputs:
+    header, body, start = frame.header, frame.body, 0
+    tensors = []
+    for output in header["outputs"]:
+        end = start + output["size"]
+        tensors.append(
+            Tensor(
+                output["name"],
+                output["datatype"],
+                tuple(output["shape"]),
+                bytes(body[start:end]),
+                output.get("content_type"),
+            )
+        )
+        start = end
+    return Outputs(header["rows"], header["container"], tuple(tensors), header.get("extra") or {})
+
+
+def _exit_reason(status: int, overdue: bool) -> str:
+    if overdue:
+        return "It was stopped: a call in its batch passed the deadline."
+    if status >= 0:
+        return f"Its process exited with status {status}."
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = " (often: out of memory)" if -status == signal.SIGKILL else ""
+    return f"Its process was ended by {name}{hint}."

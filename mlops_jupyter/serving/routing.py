@@ -1,0 +1,116 @@
+"""Which endpoint, version and protocol a request is for, and which version serves it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from itertools import accumulate
+from random import random
+from typing import Literal
+
+from mlops_jupyter.serving.pool import Pool
+from mlops_jupyter.serving.signature import Signature
+from mlops_jupyter.serving.telemetry import EndpointMeter
+from mlops_jupyter.types import NAME_PATTERN, EndpointSpec, ModelVersion, NotFound
+
+_CACHE_SIZE = 4096
+_PATTERNS: tuple[tuple[str, str, str], ...] = (
+    ("POST", "oip", rf"/v2/models/({NAME_PATTERN})(?:/versions/([1-9][0-9]{{0,8}}))?/infer"),
+    ("POST", "invocations", rf"/endpoints/({NAME_PATTERN})/invocations"),
+    ("GET", "metadata", rf"/v2/models/({NAME_PATTERN})(?:/versions/([1-9][0-9]{{0,8}}))?"),
+    ("GET", "ready", rf"/v2/models/({NAME_PATTERN})(?:/versions/([1-9][0-9]{{0,8}}))?/ready"),
+    ("GET", "server", r"/v2/?"),
+    ("GET", "live", r"/v2/health/live"),
+    ("GET", "server_ready", r"/v2/health/ready"),
+    ("GET", "metrics", r"/metrics"),
+)
+_COMPILED = tuple(
+    (method, kind, re.compile(pattern.encode())) for method, kind, pattern in _PATTERNS
+)
+
+Kind = Literal[
+    "oip", "invocations", "metadata", "ready", "server", "live", "server_ready", "metrics"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a path of the data plane asks for."""
+
+    kind: Kind
+    endpoint: str = ""
+    version: int | None = None
+
+
+class Router:
+    """Matches paths of the data plane, exactly as sent: no decoding, no case folding."""
+
+    def __init__(self) -> None:
+        self._cache: dict[tuple[str, bytes], Match | None] = {}
+
+    def match(self, method: str, target: bytes) -> Match | None:
+        """The match, or None when the path belongs to the control API."""
+        key = (method, target)
+        try:
+            return self._cache[key]
+        except KeyError:
+            found = _match("GET" if method == "HEAD" else method, target.partition(b"?")[0])
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            if len(target) <= 256:
+                self._cache[key] = found
+            return found
+
+
+def _match(method: str, path: bytes) -> Match | None:
+    for wanted, kind, pattern in _COMPILED:
+        if method == wanted and (found := pattern.fullmatch(path)):
+            groups = found.groups()
+            endpoint = groups[0].decode() if groups else ""
+            version = int(groups[1]) if len(groups) > 1 and groups[1] else None
+            return Match(kind, endpoint, version)  # type: ignore[arg-type]
+    return None
+
+
+@dataclass(slots=True)
+class ServedVersion:
+    """A version that can answer: its description, compiled signature and replicas."""
+
+    version: ModelVersion
+    signature: Signature
+    pool: Pool
+
+
+@dataclass
+class Route:
+    """One endpoint as the gateway sees it; replaced as a whole when its traffic changes."""
+
+    spec: EndpointSpec
+    versions: dict[int, ServedVersion]
+    meter: EndpointMeter
+    _order: list[ServedVersion] = field(init=False)
+    _bounds: list[float] = field(init=False)
+    shadows: list[ServedVersion] = field(init=False)
+
+    def __post_init__(self) -> None:
+        weights = {v: w for v, w in self.spec.traffic.weights.items() if w}
+        self._order = [self.versions[version] for version in weights]
+        self._bounds = list(accumulate(weight / 100 for weight in weights.values()))
+        self.shadows = [self.versions[version] for version in self.spec.traffic.shadows]
+
+    def choose(self, version: int | None) -> ServedVersion:
+        """The version for one call: the one asked for, or one by the weights."""
+        if version is not None:
+            if version in self.versions:
+                return self.versions[version]
+            served = ", ".join(str(number) for number in sorted(self.versions))
+            raise NotFound(
+                f"Endpoint '{self.spec.name}' does not serve version {version}.",
+                reason=f"It serves {served}.",
+                fix="Leave the version out, or give it traffic or a shadow first.",
+                code="version_not_served",
+            )
+        if len(self._order) == 1:
+            return self._order[0]
+        return self._order[min(bisect_right(self._bounds, random()), len(self._order) - 1)]  # noqa: S311

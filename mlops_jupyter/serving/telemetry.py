@@ -1,0 +1,134 @@
+"""Counts and latencies of the endpoints, cheap to write and rendered only when somebody looks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+
+LATENCY_BUCKETS = (
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
+)  # fmt: skip
+"""Upper bounds in seconds."""
+
+_WINDOW_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class EndpointTelemetry:
+    """What an endpoint did in the last minute: requests per second and latency quantiles."""
+
+    requests_per_second: float
+    p50_ms: float | None
+    p99_ms: float | None
+    waiting: int
+    in_flight: dict[int, int]
+
+
+@dataclass
+class EndpointMeter:
+    """Counters of one endpoint since the hub started, and its latest calls."""
+
+    counts: dict[tuple[int, int], int] = field(default_factory=dict)  # (version, status)
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BUCKETS) + 1))
+    seconds: float = 0.0
+    recent: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=4096))
+
+    def count(self, version: int, status: int, now: float, seconds: float) -> None:
+        """Count one call that ended at monotonic `now` after `seconds`."""
+        key = (version, status)
+        self.counts[key] = self.counts.get(key, 0) + 1
+        self.buckets[bisect_left(LATENCY_BUCKETS, seconds)] += 1
+        self.seconds += seconds
+        self.recent.append((now, seconds))
+
+    def rate(self, now: float) -> float:
+        """Requests per second over the last minute, or over the latest calls if they were more."""
+        recent = [when for when, _ in self.recent if now - when <= _WINDOW_SECONDS]
+        if not recent:
+            return 0.0
+        full = len(recent) == self.recent.maxlen
+        span = max(now - recent[0], 0.001) if full else _WINDOW_SECONDS
+        return len(recent) / span
+
+    def quantiles(self, now: float) -> tuple[float | None, float | None]:
+        """p50 and p99 latency in milliseconds over the last minute; None without calls."""
+        recent = sorted(s for when, s in self.recent if now - when <= _WINDOW_SECONDS)
+        if not recent:
+            return None, None
+        last = len(recent) - 1
+        return recent[last // 2] * 1000, recent[round(last * 0.99)] * 1000
+
+
+@dataclass(frozen=True)
+class ReplicaCounts:
+    """Replicas of one version, for the metrics page."""
+
+    endpoint: str
+    version: int
+    replicas_desired: int
+    replicas_ready: int
+    calls_in_flight: int
+    calls_waiting: int
+
+
+_GAUGES = {
+    "replicas_desired": "Replicas wanted",
+    "replicas_ready": "Replicas that answer",
+    "calls_in_flight": "Calls queued or running",
+    "calls_waiting": "Calls that wait for a replica",
+}
+
+
+def render(meters: dict[str, EndpointMeter], replicas: Iterable[ReplicaCounts]) -> bytes:
+    """All counters as Prometheus text exposition."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.core import (
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+        Metric,
+    )
+
+    class _Collector:
+        def collect(self) -> Iterator[Metric]:
+            requests = CounterMetricFamily(
+                "mlops_requests", "Calls of an endpoint", labels=["endpoint", "version", "status"]
+            )
+            latency = HistogramMetricFamily(
+                "mlops_request_seconds", "Seconds from request to answer", labels=["endpoint"]
+            )
+            for name, meter in meters.items():
+                for (version, status), count in meter.counts.items():
+                    requests.add_metric([name, str(version or ""), str(status)], count)
+                total, rows = 0, []
+                bounds = [*map(str, LATENCY_BUCKETS), "+Inf"]
+                for bound, count in zip(bounds, meter.buckets, strict=True):
+                    total += count
+                    rows.append((bound, total))
+                latency.add_metric([name], rows, meter.seconds)
+            yield requests
+            yield latency
+            gauges = {
+                name: GaugeMetricFamily(
+                    f"mlops_{name}", description, labels=["endpoint", "version"]
+                )
+                for name, description in _GAUGES.items()
+            }
+            for counts in replicas:
+                for name, gauge in gauges.items():
+                    gauge.add_metric([counts.endpoint, str(counts.version)], getattr(counts, name))
+            yield from gauges.values()
+
+    registry = CollectorRegistry()
+    registry.register(_Collector())
+    return bytes(generate_latest(registry))
+
+
+def observe(meter: EndpointMeter, in_flight: dict[int, int], waiting: int) -> EndpointTelemetry:
+    """The last minute of one endpoint."""
+    now = monotonic()
+    p50, p99 = meter.quantiles(now)
+    return EndpointTelemetry(meter.rate(now), p50, p99, waiting, in_flight)
