@@ -22,7 +22,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
 from time import monotonic, time
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import unquote
 
 import httptools
@@ -199,9 +199,8 @@ class Connection(asyncio.Protocol):
     # -- asyncio ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._peer = _peer_of(transport)
+        self._transport = cast("asyncio.Transport", transport)
+        self._peer = _peer_of(self._transport)
         if not self.server.admit(self):
             self._fail(
                 Unavailable(

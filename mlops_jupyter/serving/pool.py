@@ -1,7 +1,7 @@
 """The replicas of one version behind one endpoint, and the calls that wait for them.
 
-Natural micro-batching: while every replica is busy, calls wait; a replica that becomes idle gets all
-that wait and fit together as one batch. There is no timer, so an idle server adds no delay.
+Natural micro-batching: while every replica is busy, calls wait; a replica that becomes idle gets
+all that wait and fit together as one batch. There is no timer: an idle server adds no delay.
 """
 
 from __future__ import annotations

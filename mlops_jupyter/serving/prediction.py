@@ -96,10 +96,8 @@ class Prediction:
 
     def fail(self, error: MlopsError) -> None:
         """Answer with an error, after its record."""
-        if self.match.kind == "oip":
-            body = oip.error(error)
-        else:
-            body = orjson.dumps(error.to_dict())
+        oip_call = self.match.kind == "oip"
+        body = oip.error(error) if oip_call else orjson.dumps(error.to_dict())
         self._finish(error.status, body, JSON, error_head(error), error)
 
     # -- recording ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Group commit: answers wait until the records of their batch are durable.
 
-Everything that finishes within one turn of the event loop shares one commit. There is no timer and no
-second thread: measured, both cost more than they bring (docs/performance.md).
+Everything that finishes within one turn of the event loop shares one commit. There is no timer and
+no second thread: measured, both cost more than they bring (docs/performance.md).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,7 +75,7 @@ async def _parts() -> AsyncIterator[bytes]:
 def running(socket_path: Path | None = None) -> Iterator[tuple[HttpServer, Echo]]:
     echo = Echo()
     server = HttpServer(echo, LIMITS)
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
