@@ -194,6 +194,7 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         self._writable: asyncio.Future[None] | None = None
         self._reading_paused = False
+        self._request: Request | None = None  # its head is complete, its body is not
         self._begin()
 
     # -- asyncio ------------------------------------------------------------------------------
@@ -286,9 +287,10 @@ class Connection(asyncio.Protocol):
             raise InvalidRequest("The request target is not a path.", fix="Send a path.")
         if self._parser.should_upgrade():
             raise InvalidRequest("Protocol upgrades are not offered.", fix="Use plain HTTP/1.1.")
-        self._request = request = Request(
+        request = Request(
             self._parser.get_method().decode("ascii"), self._target, headers, b"", self._peer
         )
+        self._request = request
         length = headers.get(b"content-length")
         if length is None and b"transfer-encoding" not in headers:
             return
@@ -400,7 +402,7 @@ class Connection(asyncio.Protocol):
         self._limit = 0
         self._head_bytes = 0
         self._head_complete = False
-        self._request: Request | None = None
+        self._request = None
 
     def _refuse(self, error: MlopsError) -> None:
         request, self._request = self._request, None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from mlops_jupyter.serving.replica import Call, Replica, Spawner
@@ -63,6 +63,7 @@ class Pool:
         self._queue: deque[Call] = deque()
         self._replicas: list[Replica] = []
         self._idle: list[Replica] = []
+        self._dispatch_due = False
         self._starts: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._not_before = 0.0  # back-off: no start earlier
@@ -131,13 +132,17 @@ class Pool:
         self._queue.append(call)
         self._count(1)
         if self._idle:
-            self._dispatch()
+            if not self._dispatch_due:
+                # at the end of this turn of the loop, so that what arrives together goes together
+                self._dispatch_due = True
+                asyncio.get_running_loop().call_soon(self._dispatch)
         elif not self.desired:
             self.scale(1)
         if self._tick is None:
             self._arm_tick()
 
     def _dispatch(self) -> None:
+        self._dispatch_due = False
         while self._queue and self._idle:
             replica = self._idle.pop()
             batch = self._next_batch(bool(replica.ready_header.get("batchable")))
@@ -168,10 +173,12 @@ class Pool:
         batch, replica.batch = replica.batch, []
         if replica.state == "idle":
             self._idle.append(replica)
-        outcomes: list[Outputs] | list[MlopsError]
+        outcomes: Sequence[Outputs | MlopsError]
         if isinstance(result, Outputs):
             try:
-                outcomes = split(result, [call.inputs.rows for call in batch])
+                batchable = bool(replica.ready_header.get("batchable"))
+                rows = [call.inputs.rows for call in batch]
+                outcomes = split(result, rows, row_wise=batchable)
             except MlopsError as error:
                 outcomes = [error] * len(batch)
         else:

@@ -11,12 +11,11 @@ from mlops_jupyter.audit import Entry, Payload
 from mlops_jupyter.serving import invocations, oip
 from mlops_jupyter.serving.http import JSON, Exchange, Request, error_head
 from mlops_jupyter.serving.recorder import Recorder
-from mlops_jupyter.serving.routing import Match, Route, ServedVersion
+from mlops_jupyter.serving.routing import Match, Route, ServedVersion, blank_record
 from mlops_jupyter.serving.signature import Signature
 from mlops_jupyter.serving.tensors import Inputs, Outputs
 from mlops_jupyter.types import AuditPolicy, AuditUnavailable, Caller, MlopsError
 
-_ANONYMOUS = {"sub": "anonymous", "kind": "anonymous", "method": "anonymous", "token_id": None}
 _DEFAULT_AUDIT = AuditPolicy()
 
 
@@ -141,27 +140,15 @@ class Prediction:
         policy: AuditPolicy,
         error: MlopsError | None,
     ) -> Entry:
-        request, caller = self.request, self.caller
-        record: dict[str, Any] = {
-            "kind": "prediction",
-            "action": "predict",
-            "actor": _ANONYMOUS if caller is None else _actor(caller),
-            "endpoint": self.match.endpoint,
-            "status": status,
-            "latency_us": int(seconds * 1_000_000),
-            "mode": policy.mode,
-            "level": policy.level,
-            "rows": self.rows,
-            "client": {"peer": request.peer.address},
-        }
-        if self.served is not None:
-            version = self.served.version
-            record["model"] = {
-                "name": version.model,
-                "version": version.version,
-                "digest": version.digest,
-                "env": version.environment.digest,
-            }
+        request, caller, route = self.request, self.caller, self.route
+        if route is not None and caller is not None:
+            record = route.record_of(caller, self.served).copy()
+        else:
+            record = blank_record(caller, self.match.endpoint, policy)
+        record["status"] = status
+        record["latency_us"] = int(seconds * 1_000_000)
+        record["rows"] = self.rows
+        record["client"] = {"peer": request.peer.address}
         if self.exchange is None:
             record["shadow"] = True
         claimed = request.headers.get(b"x-request-id")
@@ -178,12 +165,3 @@ class Prediction:
             Payload(request.body, sent[:100], keep and caller is not None),
             Payload(body, content_type, keep),
         )
-
-
-def _actor(caller: Caller) -> dict[str, Any]:
-    return {
-        "sub": caller.principal.subject,
-        "kind": caller.principal.kind,
-        "method": caller.method,
-        "token_id": caller.token_id,
-    }

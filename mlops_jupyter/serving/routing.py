@@ -7,12 +7,19 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
 from random import random
-from typing import Literal
+from typing import Any, Literal
 
 from mlops_jupyter.serving.pool import Pool
 from mlops_jupyter.serving.signature import Signature
 from mlops_jupyter.serving.telemetry import EndpointMeter
-from mlops_jupyter.types import NAME_PATTERN, EndpointSpec, ModelVersion, NotFound
+from mlops_jupyter.types import (
+    NAME_PATTERN,
+    AuditPolicy,
+    Caller,
+    EndpointSpec,
+    ModelVersion,
+    NotFound,
+)
 
 _CACHE_SIZE = 4096
 _PATTERNS: tuple[tuple[str, str, str], ...] = (
@@ -92,6 +99,9 @@ class Route:
     _order: list[ServedVersion] = field(init=False)
     _bounds: list[float] = field(init=False)
     shadows: list[ServedVersion] = field(init=False)
+    _records: dict[tuple[int, int], tuple[Caller, dict[str, Any]]] = field(
+        init=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         weights = {v: w for v, w in self.spec.traffic.weights.items() if w}
@@ -114,3 +124,44 @@ class Route:
         if len(self._order) == 1:
             return self._order[0]
         return self._order[min(bisect_right(self._bounds, random()), len(self._order) - 1)]  # noqa: S311
+
+    def record_of(self, caller: Caller, served: ServedVersion | None) -> dict[str, Any]:
+        """What all records of one caller's calls of one version share; to be copied."""
+        version = served.version.version if served is not None else 0
+        key = (id(caller), version)  # as good as equality while the caller is kept beside it
+        known = self._records.get(key)
+        if known is not None:
+            return known[1]
+        record = blank_record(caller, self.spec.name, self.spec.audit)
+        if served is not None:
+            model = served.version
+            record["model"] = {
+                "name": model.model,
+                "version": model.version,
+                "digest": model.digest,
+                "env": model.environment.digest,
+            }
+        if len(self._records) >= _CACHE_SIZE:
+            self._records.clear()
+        self._records[key] = (caller, record)
+        return record
+
+
+def blank_record(caller: Caller | None, endpoint: str, policy: AuditPolicy) -> dict[str, Any]:
+    """A prediction's record as far as caller, endpoint and policy decide it."""
+    actor: dict[str, Any] = {"sub": "anonymous", "kind": "anonymous", "method": "anonymous"}
+    if caller is not None:
+        actor = {
+            "sub": caller.principal.subject,
+            "kind": caller.principal.kind,
+            "method": caller.method,
+            "token_id": caller.token_id,
+        }
+    return {
+        "kind": "prediction",
+        "action": "predict",
+        "actor": actor,
+        "endpoint": endpoint,
+        "mode": policy.mode,
+        "level": policy.level,
+    }
