@@ -1,0 +1,22 @@
+"""Who may do what: callers are proven, tokens open only what they name, pages of others nothing."""
+
+from mlops_jupyter.access.authentication import Authenticator, Peer, user_subject
+from mlops_jupyter.access.hosts import allowed, check_site, same_origin
+from mlops_jupyter.access.policy import ACTIONS, Action, authorise
+from mlops_jupyter.access.tokens import TokenInfo, Tokens, make_token, metadata
+
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "Authenticator",
+    "Peer",
+    "TokenInfo",
+    "Tokens",
+    "allowed",
+    "authorise",
+    "check_site",
+    "make_token",
+    "metadata",
+    "same_origin",
+    "user_subject",
+]

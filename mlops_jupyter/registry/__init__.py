@@ -1,0 +1,26 @@
+"""The model registry, through MLflow; start reading at ``registry.py``."""
+
+from mlops_jupyter.registry.data_digest import DataDigest, digest_data
+from mlops_jupyter.registry.examples import ModelAdvice
+from mlops_jupyter.registry.registry import (
+    RegisteredModel,
+    models,
+    register,
+    resolve,
+    set_alias,
+    versions,
+)
+from mlops_jupyter.registry.store import tracking_uri
+
+__all__ = [
+    "DataDigest",
+    "ModelAdvice",
+    "RegisteredModel",
+    "digest_data",
+    "models",
+    "register",
+    "resolve",
+    "set_alias",
+    "tracking_uri",
+    "versions",
+]

@@ -1,0 +1,20 @@
+from typing import Any
+
+from mlops_jupyter.notebook.verbs import audit as audit
+from mlops_jupyter.notebook.verbs import deploy as deploy
+from mlops_jupyter.notebook.verbs import endpoint as endpoint
+from mlops_jupyter.notebook.verbs import endpoints as endpoints
+from mlops_jupyter.notebook.verbs import models as models
+from mlops_jupyter.notebook.verbs import predict as predict
+from mlops_jupyter.notebook.verbs import promote as promote
+from mlops_jupyter.notebook.verbs import register as register
+from mlops_jupyter.notebook.verbs import rollback as rollback
+from mlops_jupyter.notebook.verbs import scale as scale
+from mlops_jupyter.notebook.verbs import status as status
+from mlops_jupyter.notebook.verbs import traffic as traffic
+from mlops_jupyter.notebook.verbs import undeploy as undeploy
+
+__version__: str
+
+def load_ipython_extension(shell: Any) -> None: ...
+def unload_ipython_extension(shell: Any) -> None: ...

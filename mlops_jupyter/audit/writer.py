@@ -1,0 +1,146 @@
+"""The one place that writes bundles: a batch, its tree and its payloads in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+import zstandard
+
+from mlops_jupyter.audit import schema
+from mlops_jupyter.audit.batch import Batch, Entry, encode_batch, join_leaves, split_leaves
+from mlops_jupyter.audit.engine import driver_connection
+from mlops_jupyter.audit.outage import LOCKED, OTHER_WRITER, Outage, outage_of
+from mlops_jupyter.audit.payloads import Recent
+from mlops_jupyter.audit.record import Uuid7
+from mlops_jupyter.audit.schema import Statement
+from mlops_jupyter.audit.tree import Frontier, Node, pack_nodes
+
+Also = Callable[[sa.Connection], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Where appended entries stand: indexes `first` to `first` + `count` - 1, and their ids."""
+
+    first: int
+    count: int
+    ids: tuple[str, ...]
+
+
+class CommitFailed(Exception):
+    """Nothing of the batch counts as written."""
+
+    def __init__(self, outage: Outage) -> None:
+        super().__init__(outage.reason)
+        self.outage = outage
+
+
+class Writer:
+    """The tree in memory and the statements that extend it on disk.
+
+    Attributes
+    ----------
+    tree
+        The committed tree.
+    stale
+        True after a commit whose outcome is not known: :meth:`load` before the next.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._compressor = zstandard.ZstdCompressor(level=1)
+        self._bundle = Statement(sa.insert(schema.bundle), engine.dialect)
+        self._payload = Statement(sa.insert(schema.payload), engine.dialect)
+        self._names = Uuid7()
+        self._recent = Recent()
+        self._payload_rows = 0
+        self.tree = Frontier()
+        self.stale = True
+
+    def load(self) -> None:
+        """Open the database anew and read where the log stands, from its last bundle."""
+        # after a failed sync the connection's idea of what is on disk cannot be trusted
+        self._engine.dispose()
+        table = schema.bundle.c
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                sa.select(
+                    table.first + table["count"],
+                    table.tree,
+                    table.codec,
+                    table.data,
+                )
+                .order_by(table.first.desc())
+                .limit(1)
+            ).first()
+            last_payload = connection.execute(sa.select(sa.func.max(schema.payload.c.id))).scalar()
+        self._recent = Recent()
+        # rows without a batch are for verify to tell; here they must not be in the way
+        self._payload_rows = 0 if last_payload is None else int(last_payload) + 1
+        if row is None:
+            self.tree = Frontier()
+        else:
+            size, tree, codec, data = row
+            self.tree = Frontier.from_bytes(size, tree)
+            self._names.stay_after(_last_name(codec, data))
+        self.stale = False
+
+    def commit(self, entries: Sequence[Entry], origin: str, also: Also | None) -> Range:
+        """Write a batch; it is on disk when this returns. Raises CommitFailed when it is not."""
+        batch = encode_batch(entries, origin, self._names, self._recent, self._payload_rows)
+        tree, nodes = self.tree.extended(batch.hashes)
+        stage = "write"
+        try:
+            with self._engine.begin() as connection:
+                if entries:
+                    self._write(driver_connection(connection).cursor(), batch, tree, nodes)
+                if also is not None:
+                    stage = "also"
+                    also(connection)
+                stage = "commit"
+        except BaseException as error:
+            outage = outage_of(error)
+            self.stale = outage is not LOCKED and (outage is not None or stage != "also")
+            if outage is not None:
+                raise CommitFailed(outage) from error
+            if stage == "write" and _is_taken(error):
+                raise CommitFailed(OTHER_WRITER) from error
+            raise
+        first, self.tree = self.tree.size, tree
+        self._payload_rows = batch.payloads.next_id
+        self._recent.add(batch.payloads.stored)
+        return Range(first, len(entries), tuple(batch.ids))
+
+    def _write(self, cursor: Any, batch: Batch, tree: Frontier, nodes: list[Node]) -> None:
+        codec, data = join_leaves(batch.leaves, self._compressor)
+        self._bundle.run(
+            cursor,
+            self.tree.size,
+            len(batch.leaves),
+            time.time_ns() // 1000,
+            batch.payloads.next_id,
+            codec,
+            tree.to_bytes(),
+            pack_nodes(nodes),
+            b"".join(batch.hashes),
+            data,
+        )
+        for row in batch.payloads.rows(self._compressor):
+            self._payload.run(cursor, *row)
+
+
+def _last_name(codec: int, data: bytes) -> str:
+    try:
+        names = [orjson.loads(leaf).get("id") for leaf in split_leaves(codec, data)]
+    except (ValueError, AttributeError):
+        return ""
+    return max((name for name in names if isinstance(name, str)), default="")
+
+
+def _is_taken(error: BaseException) -> bool:
+    return any(base.__name__ == "IntegrityError" for base in type(error).__mro__)

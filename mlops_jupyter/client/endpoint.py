@@ -1,0 +1,63 @@
+"""One endpoint to call, and what to give to others who want to call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlops_jupyter.client import snippets
+from mlops_jupyter.types import EndpointStatus, InvalidRequest, did_you_mean
+
+if TYPE_CHECKING:
+    from mlops_jupyter.client.hub import Hub
+
+
+class Endpoint:
+    """A named address that serves a model; made by :meth:`Hub.endpoint`."""
+
+    def __init__(self, hub: Hub, name: str) -> None:
+        self._hub = hub
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name!r}, {self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Where applications send calls, in MLflow's scoring shapes."""
+        return f"{self._hub.url}/endpoints/{self.name}/invocations"
+
+    def status(self) -> EndpointStatus:
+        """What it is doing now."""
+        return self._hub.status(self.name)
+
+    def predict(
+        self, data: Any, *, version: int | None = None, params: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return what the model returns for `data`; see `mlops_jupyter.client.predict`."""
+        return self._hub.predict(self.name, data, version=version, params=params)
+
+    def curl(self) -> str:
+        """A command for a terminal on this computer; the token is read from its file."""
+        return snippets.curl(self.url, self._hub.home / "token", self._example())
+
+    def client_code(self, language: str = "python") -> str:
+        """A program for an application, which has its own token in ``MLOPS_TOKEN``.
+
+        Parameters
+        ----------
+        language
+            ``python`` (3.9 or newer, nothing to install) or ``javascript`` (Node 18 or newer).
+        """
+        write = snippets.LANGUAGES.get(language.lower())
+        if write is None:
+            raise InvalidRequest(
+                "There is no client code in this language.",
+                reason=did_you_mean(language[:40], snippets.LANGUAGES),
+                fix="Every language with HTTP will do: see curl() for what to send.",
+                code="unknown_language",
+            )
+        return write(self.url, self.name, self._example())
+
+    def _example(self) -> dict[str, Any]:
+        return snippets.example(self._hub.metadata(self.name))

@@ -1,0 +1,106 @@
+"""The ledger's records of what people do to endpoints, versions and tokens.
+
+Records hold no floats: what may be one is written as the text that a user would type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_jupyter.types import Caller, EndpointSpec, ModelVersion, Traffic
+
+Record = dict[str, Any]
+
+
+def actor(caller: Caller) -> Record:
+    """Who did it and how that was proven."""
+    return {
+        "sub": caller.subject,
+        "kind": caller.principal.kind,
+        "method": caller.method,
+        "token_id": caller.token_id,
+    }
+
+
+def control(
+    phase: str, action: str, caller: Caller | None, endpoint: str | None = None, **fields: Any
+) -> Record:
+    """A control record; `phase` is ``intent`` or ``outcome``. Fields that are None are left out."""
+    record: Record = {"kind": "control", "phase": phase, "action": action}
+    if caller is not None:
+        record["actor"] = actor(caller)
+    if endpoint is not None:
+        record["endpoint"] = endpoint
+    record.update({name: value for name, value in fields.items() if value is not None})
+    return record
+
+
+def access(action: str, caller: Caller, **detail: Any) -> Record:
+    """A record of a token made or revoked, or of a payload read."""
+    return {"kind": "access", "action": action, "actor": actor(caller), "detail": detail}
+
+
+def system(action: str, **detail: Any) -> Record:
+    """A record of something that the hub did by itself."""
+    return {"kind": "system", "action": action, "detail": detail}
+
+
+def model(version: ModelVersion) -> Record:
+    """The model block of a record."""
+    return {
+        "name": version.model,
+        "version": version.version,
+        "digest": version.digest,
+        "env": version.environment.digest,
+    }
+
+
+def lineage(version: ModelVersion) -> Record:
+    """The code and data blocks of a version's record; absent facts are left out."""
+    known = version.lineage
+    code: Record = {
+        "git": known.git_commit,
+        "dirty": known.git_dirty,
+        "notebook": known.notebook,
+        "notebook_sha256": known.notebook_sha256,
+        "cell": known.cell_id,
+    }
+    data: Record = {
+        "sha256": known.data_sha256,
+        "rows": known.data_rows,
+        "columns": known.data_columns,
+    }
+    blocks = {"code": code, "data": data}
+    return {
+        name: kept
+        for name, block in blocks.items()
+        if (kept := {key: value for key, value in block.items() if value is not None})
+    }
+
+
+def traffic(wanted: Traffic) -> Record:
+    """Weights and shadows with text keys, as JSON has them."""
+    return {
+        "weights": {str(version): weight for version, weight in sorted(wanted.weights.items())},
+        "shadows": {str(version): True for version in wanted.shadows},
+    }
+
+
+def desired(spec: EndpointSpec) -> Record:
+    """What is wanted of an endpoint, for the detail of a record."""
+    detail: Record = {
+        "model": spec.model,
+        "traffic": traffic(spec.traffic),
+        "scaling": str(spec.scaling),
+        "target": spec.target,
+        "level": spec.audit.level,
+        "mode": spec.audit.mode,
+        "gpu": spec.gpu,
+        "deployed": spec.deployed,
+        "deadline": f"{spec.limits.deadline_seconds:g}s",
+        "queue": spec.limits.queue,
+        "body_bytes": spec.limits.body_bytes,
+    }
+    if spec.alias:
+        detail["alias"] = spec.alias
+    return detail

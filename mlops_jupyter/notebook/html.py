@@ -1,0 +1,181 @@
+"""Small pieces of HTML and text in which untrusted words stay words.
+
+Styles are inline and use JupyterLab's variables with fall-backs that take the page's own colours,
+so that outputs are readable in light and dark themes, in nbconvert pages and on GitHub.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+MUTED = "opacity:.7"
+LINES = "\n\t"
+"""What text with lines keeps."""
+_BORDER = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
+_CELL = "text-align:left;padding:2px 12px 2px 0;white-space:nowrap"
+_WIDE = "text-align:left;padding:2px 12px 2px 0;white-space:normal;max-width:32em"
+_STATE_COLOURS = {
+    "ready": "var(--jp-success-color1,#388e3c)",
+    "idle": "var(--jp-info-color1,#0288d1)",
+    "loading": "var(--jp-info-color1,#0288d1)",
+    "pending": "var(--jp-warn-color1,#f57c00)",
+    "degraded": "var(--jp-warn-color1,#f57c00)",
+    "failed": "var(--jp-error-color1,#d32f2f)",
+}
+# Cf: marks that reorder or hide text; Cc: control characters, ANSI escapes among them; Cs, Zl, Zp.
+_INVISIBLE = frozenset({"Cf", "Cc", "Cs", "Zl", "Zp"})
+
+
+class Html(str):
+    """Text that is HTML already. Anything else is escaped when it becomes a child."""
+
+    __slots__ = ()
+
+
+def visible(text: object, keep: str = "") -> str:
+    """`text` with control, direction and other unseen characters written as escapes.
+
+    Those in `keep` stay, such as the line ends of text that has lines.
+    """
+    shown = str(text)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(
+        f"\\u{ord(char):04x}"
+        if unicodedata.category(char) in _INVISIBLE and char not in keep
+        else char
+        for char in shown
+    )
+
+
+def element(name: str, *children: object, **attributes: object) -> Html:
+    """``<name attribute="…">children</name>``, with everything escaped that is not Html."""
+    head = "".join(
+        f' {key}="{html.escape(visible(value))}"'
+        for key, value in attributes.items()
+        if value not in (None, "")
+    )
+    body = "".join(
+        child if isinstance(child, Html) else html.escape(visible(child)) for child in children
+    )
+    return Html(f"<{name}{head}>{body}</{name}>")
+
+
+def panel(*children: object) -> Html:
+    """The frame of one result."""
+    return element(
+        "div",
+        *children,
+        style="font-family:var(--jp-ui-font-family,system-ui,sans-serif);"
+        "font-size:var(--jp-ui-font-size1,13px);line-height:1.5",
+    )
+
+
+def heading(title: object, *rest: object) -> Html:
+    """First line of a result: its name in bold, then what else belongs there."""
+    parts: list[object] = [element("strong", title)]
+    for part in rest:
+        parts += [" \u00a0 ", part]
+    return element("div", *parts)
+
+
+def muted(*children: object) -> Html:
+    """Less important words."""
+    return element("span", *children, style=MUTED)
+
+
+def code(text: object) -> Html:
+    """Code, an address or a digest."""
+    return element("code", text, style="background:none;padding:0;color:inherit")
+
+
+def block(text: str) -> Html:
+    """Preformatted text that scrolls instead of widening the page; line ends are kept."""
+    return element(
+        "pre",
+        Html(html.escape(visible(text, keep=LINES))),
+        style=f"max-height:20em;overflow:auto;padding:4px 8px;border:{_BORDER};margin:4px 0",
+    )
+
+
+def state_word(state: str) -> Html:
+    """A state as a coloured dot and its word, so that colour is never the only sign."""
+    colour = _STATE_COLOURS.get(state, "currentColor")
+    return element("span", element("span", "●", style=f"color:{colour}"), " ", state)
+
+
+def progress(value: float | None, maximum: float, label: str) -> Html:
+    """A progress bar with its words; `value` None means that the share is not known."""
+    shown = None if value is None else f"{value:g}"
+    bar = element(
+        "progress", value=shown, max=f"{maximum:g}", style="vertical-align:middle", title=label
+    )
+    return element("div", bar, " ", label)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], wide: str = "") -> Html:
+    """A table; the column named `wide` may wrap."""
+    style = [_WIDE if column == wide else _CELL for column in columns]
+    head = element(
+        "tr",
+        *(
+            element("th", column, scope="col", style=f"{cell};border-bottom:{_BORDER}")
+            for column, cell in zip(columns, style, strict=True)
+        ),
+    )
+    body = [
+        element(
+            "tr",
+            *(element("td", value, style=cell) for value, cell in zip(row, style, strict=True)),
+        )
+        for row in rows
+    ]
+    scroll = element(
+        "table",
+        element("thead", head),
+        element("tbody", *body),
+        style="border-collapse:collapse;margin:4px 0;font-size:inherit;color:inherit",
+    )
+    return element("div", scroll, style="overflow-x:auto")
+
+
+def listing(items: Iterable[object]) -> Html:
+    """Steps in their order."""
+    return element("ol", *(element("li", item) for item in items), style="margin:4px 0")
+
+
+def moment(at: float, now: float | None = None) -> Html:
+    """How long ago, with the exact time (UTC) under the pointer."""
+    return element("span", ago(at, now), title=exact(at))
+
+
+def exact(at: float) -> str:
+    """A time in seconds since 1970 as ISO 8601 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
+
+
+def clock(now: float | None = None) -> str:
+    """The present moment, for results that go stale once they are saved."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(time.time() if now is None else now))
+
+
+def ago(at: float, now: float | None = None) -> str:
+    """A past time in words, such as ``12 s ago``."""
+    seconds = max(0.0, (time.time() if now is None else now) - at)
+    for unit, size, limit in (("s", 1, 100), ("min", 60, 100), ("h", 3600, 48)):
+        if seconds < size * limit:
+            return "now" if seconds < 1 else f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds // 86400)} days ago"
+
+
+def columns_of_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The same table as aligned plain text."""
+    lines = [[visible(value) for value in row] for row in (columns, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,231 @@
+"""The Open Inference Protocol, version 2, over REST: requests in, answers and metadata out.
+
+Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md, with the binary
+tensor data extension. Reading is in ``oip_request.py`` and ``oip_inputs.py``, writing in
+``oip_response.py``; here are the doors, and the quick way for the bodies that are sent most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from mlops_jupyter.serving import jsoninput, packing
+from mlops_jupyter.serving.columns import Column, Table
+from mlops_jupyter.serving.oip_inputs import NATIVE, fit_columns, fit_tensors, raw_input
+from mlops_jupyter.serving.oip_request import PLAIN, Options, bad, read
+from mlops_jupyter.serving.oip_response import encode
+from mlops_jupyter.serving.signature import Description, Signature
+from mlops_jupyter.serving.tensors import Inputs
+from mlops_jupyter.serving.tensorspecs import TensorPlan, TensorSpec
+from mlops_jupyter.types import MlopsError
+
+__all__ = [
+    "Options",
+    "decode",
+    "encode",
+    "error",
+    "header_length",
+    "metadata",
+    "server_metadata",
+]
+
+EXTENSIONS = ["model_metadata", "binary_tensor_data"]
+_EXACT = 2.0**53
+_ROW_SHAPES = ([1], [1, 1])
+
+
+class _Input(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    name: str
+    shape: list[int]
+    datatype: Literal["FP64"]
+    data: list[float]
+
+
+class _Request(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    inputs: list[_Input]
+    id: str | None = None
+
+
+_QUICK = msgspec.json.Decoder(_Request)
+
+
+def header_length(value: bytes | None, body_length: int) -> int | None:
+    """The value of Inference-Header-Content-Length as a checked number; None when absent."""
+    if value is None:
+        return None
+    text = value.strip()
+    if not text.isdigit() or len(text) > 12 or int(text) > body_length:
+        raise bad(
+            "Inference-Header-Content-Length must be a number of bytes within the body.",
+            reason=f"The body has {body_length} bytes.",
+            fix="Send the length of the JSON part, or leave the header out.",
+        )
+    return int(text)
+
+
+def decode(body: bytes, header_length: int | None, signature: Signature) -> tuple[Inputs, Options]:
+    """Read and check an inference request.
+
+    Parameters
+    ----------
+    header_length
+        Bytes of JSON before binary data; None when the whole body is JSON, 0 when none of it is.
+
+    Raises
+    ------
+    InvalidRequest
+        The body is not a request of the protocol.
+    InvalidInput
+        It is, and its data does not fit the signature; the column or tensor is named.
+    """
+    if header_length is None:
+        quick = _decode_quick(body, signature)
+        if quick is not None:
+            return quick
+    table, plan = signature.table, signature.tensors
+    if header_length == 0:
+        received, options = [raw_input(body, table, plan)], PLAIN
+        params = signature.params.check(None)
+    else:
+        text = body if header_length is None else body[:header_length]
+        document = jsoninput.load(text)
+        tail = None if header_length is None else body[header_length:]
+        received, options, parameters, pairs = read(document, tail)
+        jsoninput.refuse_duplicates(text, document, pairs)
+        known = {name: parameters[name] for name in signature.params.known if name in parameters}
+        params = signature.params.check(known)
+    if table is not None:
+        return fit_columns(received, table, params), options
+    assert plan is not None
+    return fit_tensors(received, plan, params), options
+
+
+# -- the quick way --------------------------------------------------------------------------------
+
+
+def _decode_quick(body: bytes, signature: Signature) -> tuple[Inputs, Options] | None:
+    """Inputs of plain FP64 requests for all-double signatures; None for all others.
+
+    None says nothing about the request: the general way then decides, and words the errors. The
+    typed parser guards the types; here are left the shapes, whole numbers that it may have rounded
+    (refused in general) and duplicate names (more colons than members).
+    """
+    table, plan = signature.table, signature.tensors
+    if not (table.matrix if table is not None else plan is not None and plan.quick):
+        return None
+    try:
+        request = _QUICK.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    inputs = request.inputs
+    pairs = 1 + 4 * len(inputs) if request.id is None else 2 + 4 * len(inputs)
+    if not inputs or body.count(b":") != pairs:
+        return None
+    options = PLAIN if request.id is None else Options(request.id)
+    first = inputs[0]
+    if len(inputs) == 1 and len(first.shape) == 2:
+        found = _quick_tensor(first, table, plan, signature)
+    elif table is not None:
+        found = _quick_columns(inputs, table, signature)
+    else:
+        found = None
+    return None if found is None else (found, options)
+
+
+def _quick_columns(inputs: list[_Input], table: Table, signature: Signature) -> Inputs | None:
+    index = table.index
+    if len(inputs) != table.width:
+        return None
+    row: list[Any] = [None] * table.width
+    for entry in inputs:
+        shape = entry.shape
+        position = index.get(entry.name)
+        if position is None or len(entry.data) != 1 or shape not in _ROW_SHAPES:
+            return None
+        row[position] = entry.data[0]
+    if None in row or max(row) >= _EXACT or min(row) <= -_EXACT:
+        return None
+    data = packing.packer("d", table.width)(*row)
+    return table.from_matrix(data, 1, signature.params.absent)
+
+
+def _quick_tensor(
+    entry: _Input, table: Table | None, plan: TensorPlan | None, signature: Signature
+) -> Inputs | None:
+    rows, width = entry.shape
+    data = entry.data
+    if rows <= 0 or rows * width != len(data) or max(data) >= _EXACT or min(data) <= -_EXACT:
+        return None
+    if table is not None:
+        if width != table.width or entry.name in table.index:
+            return None
+        packed = packing.packer("d", len(data))(*data)
+        return table.from_matrix(packed, rows, signature.params.absent)
+    assert plan is not None
+    if not plan.unnamed and entry.name != plan.specs[0].key:
+        return None
+    packed = packing.packer("d", len(data))(*data)
+    return plan.build((packed,), ((rows, width),), signature.params.absent)
+
+
+# -- metadata and errors --------------------------------------------------------------------------
+
+
+def metadata(signature: Signature, name: str, versions: list[str]) -> dict[str, Any]:
+    """The protocol's model metadata.
+
+    What a datatype alone does not say is in a tensor's ``parameters``: ``content_type`` (``str``,
+    ``base64``, ``datetime`` or ``json``, for BYTES) and ``optional``.
+    """
+    return {
+        "name": name,
+        "versions": versions,
+        "platform": "mlflow",
+        "inputs": _describe(signature.inputs, "input"),
+        "outputs": _describe(signature.outputs, "output"),
+    }
+
+
+def _describe(items: Description, what: str) -> list[dict[str, Any]]:
+    described = []
+    each: Sequence[Column | TensorSpec] = items
+    for position, item in enumerate(each):
+        name = f"{what}-{position}" if item.name is None else str(item.name)
+        if not isinstance(item, Column):
+            described.append({"name": name, "datatype": item.datatype, "shape": list(item.shape)})
+            continue
+        entry: dict[str, Any] = {
+            "name": name,
+            "datatype": NATIVE.get(item.type, "BYTES"),
+            "shape": [-1],
+        }
+        parameters: dict[str, Any] = {}
+        if item.type not in NATIVE:
+            parameters["content_type"] = _CONTENT_TYPES.get(item.type, "json")
+        if not item.required:
+            parameters["optional"] = True
+        if parameters:
+            entry["parameters"] = parameters
+        described.append(entry)
+    return described
+
+
+_CONTENT_TYPES = {"string": "str", "binary": "base64", "datetime": "datetime"}
+
+
+def server_metadata() -> bytes:
+    """The body of ``GET /v2``."""
+    from mlops_jupyter import __version__
+
+    return orjson.dumps({"name": "mlops-jupyter", "version": __version__, "extensions": EXTENSIONS})
+
+
+def error(error: MlopsError | str) -> bytes:
+    """The body of an error answer: the protocol's ``error`` beside our own members."""
+    if isinstance(error, str):
+        return orjson.dumps({"error": error})
+    return orjson.dumps({"error": str(error), **error.to_dict()})

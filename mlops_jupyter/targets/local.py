@@ -1,0 +1,193 @@
+"""Replicas as processes on this machine, forked from zygotes that have the libraries imported.
+
+One zygote per environment is kept warm; it imports what else its models need. Replicas with GPUs
+are started afresh by it instead of forked: a CUDA context does not survive a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from mlops_jupyter.serving.environments import Environments
+from mlops_jupyter.serving.gpus import GpuInventory
+from mlops_jupyter.serving.replica import Process, Spawner
+from mlops_jupyter.serving.worker import WorkerSpec
+from mlops_jupyter.serving.zygote import Zygote, modules_for
+from mlops_jupyter.types import MlopsError, ModelVersion, Unavailable
+
+IDLE_ZYGOTES = 4
+"""Zygotes without a worker that are kept; of more, those used longest ago are stopped."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Warm:
+    """A zygote, what it has imported, and for how many workers it is needed."""
+
+    zygote: Zygote
+    modules: set[str]
+    users: int = 0
+    used_at: float = field(default_factory=monotonic)
+
+
+class LocalTarget:
+    """Starts replicas on this machine.
+
+    Parameters
+    ----------
+    environments
+        Folder of locked environments.
+    logs
+        Folder of the zygotes' output.
+    """
+
+    def __init__(self, environments: Path, logs: Path, gpus: GpuInventory | None = None) -> None:
+        self._environments = Environments(environments)
+        self._logs = logs
+        self._gpus = gpus or GpuInventory()
+        self._warm: dict[str, _Warm] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def warm(self, version: ModelVersion, path: Path) -> None:
+        """Get the environment of `version`, whose artifacts are at `path`, ready for replicas.
+
+        Returns at once; what fails shows when a replica starts.
+        """
+        self._spawn(self._warm_quietly(version, path))
+
+    def spawner(self, version: ModelVersion, gpus: int) -> Spawner:
+        """The source of replicas of `version`, each with `gpus` devices of its own.
+
+        Raises
+        ------
+        Unavailable
+            This machine has fewer devices.
+        """
+        if gpus:
+            self._gpus.check(gpus)
+        return LocalSpawner(self, version, gpus)
+
+    def gpus(self) -> list[dict[str, Any]]:
+        """The devices of this machine; blocks while the driver is asked for the first time."""
+        return self._gpus.describe()
+
+    async def start(
+        self, version: ModelVersion, spec: WorkerSpec, sock: socket.socket, gpus: int
+    ) -> Process:
+        """Start one worker that speaks frames on `sock`; raise MlopsError when it cannot be."""
+        claimed = self._gpus.claim(gpus) if gpus else ()
+        try:
+            warm, process = await self._start(version, replace(spec, gpus=claimed), sock)
+        except BaseException:
+            self._gpus.release(claimed)
+            raise
+        self._spawn(self._await_end(warm, process, claimed))
+        return process
+
+    async def close(self) -> None:
+        """Stop every zygote, and with it every worker."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        warm, self._warm = list(self._warm.values()), {}
+        await asyncio.gather(*(one.zygote.stop() for one in warm), return_exceptions=True)
+
+    # -- workers ------------------------------------------------------------------------------
+
+    async def _start(
+        self, version: ModelVersion, spec: WorkerSpec, sock: socket.socket
+    ) -> tuple[_Warm, Process]:
+        """Fork or spawn; a zygote that died meanwhile is replaced once."""
+        for last_try in (False, True):
+            warm = await self._zygote(version, Path(spec.path))
+            try:
+                begin = warm.zygote.spawn if spec.gpus else warm.zygote.fork
+                return warm, await begin(spec, sock)
+            except BaseException as error:
+                warm.users -= 1
+                if last_try or not isinstance(error, Unavailable) or warm.zygote.alive:
+                    raise
+                _log.warning("a zygote has ended and is replaced: %s", error)
+        raise AssertionError("the last try returns or raises")
+
+    async def _await_end(self, warm: _Warm, process: Process, claimed: tuple[int, ...]) -> None:
+        try:
+            await process.wait()
+        finally:
+            self._gpus.release(claimed)
+            warm.users -= 1
+            warm.used_at = monotonic()
+        self._stop_idle()
+
+    # -- zygotes ------------------------------------------------------------------------------
+
+    async def _zygote(self, version: ModelVersion, path: Path) -> _Warm:
+        """The zygote of the version's environment with its libraries, counted as used."""
+        python = await self._environments.python(version, path)
+        # an interpreter into which something else was installed since is another environment
+        key = f"{python}\n{version.environment.digest}"
+        wanted = modules_for(version.flavors)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if self._closed:
+                raise Unavailable("The hub is stopping.", fix="Try again.", code="stopping")
+            warm = self._warm.get(key)
+            if warm is None or not warm.zygote.alive:
+                log = self._logs / f"zygote-{sha256(key.encode()).hexdigest()[:12]}.log"
+                warm = _Warm(await Zygote.start(python, wanted, log), set(wanted))
+                self._warm[key] = warm
+                _log.info("a zygote runs for %s, process %d", python, warm.zygote.pid)
+            elif missing := [name for name in wanted if name not in warm.modules]:
+                await warm.zygote.prepare(missing)
+                warm.modules.update(missing)
+            warm.users += 1
+            warm.used_at = monotonic()
+            return warm
+
+    async def _warm_quietly(self, version: ModelVersion, path: Path) -> None:
+        try:
+            warm = await self._zygote(version, path)
+        except MlopsError as error:
+            _log.warning("the environment of %s is not ready: %s", version.ref, error)
+            return
+        warm.users -= 1
+        self._stop_idle()
+
+    def _stop_idle(self) -> None:
+        idle = [(warm.used_at, key) for key, warm in self._warm.items() if not warm.users]
+        for _, key in sorted(idle)[: max(len(idle) - IDLE_ZYGOTES, 0)]:
+            self._spawn(self._warm.pop(key).zygote.stop())
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("work of the local target failed", exc_info=error)
+
+
+@dataclass(frozen=True)
+class LocalSpawner:
+    """Starts replicas of one version."""
+
+    target: LocalTarget
+    version: ModelVersion
+    gpus: int
+
+    async def start(self, spec: WorkerSpec, sock: socket.socket) -> Process:
+        """Start one worker that speaks frames on `sock`; raise MlopsError when it cannot be."""
+        return await self.target.start(self.version, spec, sock, self.gpus)
