@@ -94,4 +94,5 @@ def _is_text(value: str) -> bool:
         value.encode()
     except UnicodeEncodeError:
         return False
-    return len(value) <= _LONGEST
+    # SQLite ends a pattern at NUL
+    return len(value) <= _LONGEST and "\0" not in value

@@ -245,7 +245,7 @@ class Ledger:
         if outage is LOCKED and first_time:
             # the loop waited once; from now on it only looks
             self._wait_for_locks(0)
-        if outage is FULL and self._ballast.held:
+        if outage is FULL and first_time:
             self._ballast.release()
             self._record_outage(outage)
 

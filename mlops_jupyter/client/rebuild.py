@@ -1,15 +1,15 @@
 """From an endpoint's answers back to what the model returned.
 
-An answer's ``parameters`` say what it was: ``container`` (ndarray, series, frame, list, scalar, dict
-or json) and, as JSON text, ``extra`` with what tensors cannot say: names, index, dtypes. The other
-side is ``mlops_jupyter/serving/results.py``, which runs in the worker.
+An answer's ``parameters`` say what it was: ``container`` (ndarray, series, frame, list, scalar,
+dict or json) and, as JSON text, ``extra`` with what tensors cannot say: names, index, dtypes. The
+other side is ``mlops_jupyter/serving/results.py``, which runs in the worker.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlops_jupyter.client.inputs import Batch
@@ -85,9 +85,14 @@ def _rebuild(container: str, outputs: Sequence[Output], extra: dict[str, Any], r
         return tuple(values.values()) if extra.get("tuple") else list(values.values())
     (output,) = outputs
     if container == "json":
-        return unpack_objects(output.data, "json")[0]
+        return unpack_objects(output.data, {"of": "json"})[0]
     if container == "list":
         return _list(output, extra)
+    return _array(container, output, extra)
+
+
+def _array(container: str, output: Output, extra: dict[str, Any]) -> Any:
+    """An array, series or scalar."""
     values = output.values(extra.get("note"))
     if container == "scalar":
         return values[0] if extra.get("numpy") else values.tolist()[0]
@@ -95,16 +100,19 @@ def _rebuild(container: str, outputs: Sequence[Output], extra: dict[str, Any], r
         import pandas
 
         index = unpack_index(extra["index"]) if "index" in extra else None
-        return pandas.Series(values, index=index, name=unpack_label(extra.get("name")))
+        # the dtype said again, or pandas makes text of objects
+        name = unpack_label(extra.get("name"))
+        return pandas.Series(values, index=index, name=name, dtype=values.dtype)
     return values.reshape(output.shape)
 
 
 def _parts(outputs: Sequence[Output], parts: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """The entries of a dict or list, each made of the next few outputs."""
     start = 0
-    for name, container, extra, count, rows in parts:
-        mine = outputs[start : start + count]
-        start += count
+    for name, container, extra, own, rows in parts:
+        theirs = outputs[start : start + len(own)]
+        mine = [replace(one, name=label) for one, label in zip(theirs, own, strict=True)]
+        start += len(own)
         # a part of a larger answer that was split has fewer rows than was noted
         yield name, _rebuild(container, mine, extra, mine[0].shape[0] if mine else rows)
 
@@ -115,7 +123,7 @@ def _list(output: Output, extra: dict[str, Any]) -> Any:
     if extra.get("items") == "numpy":
         values = list(output.values(note))
     elif output.datatype == "BYTES":
-        values = unpack_objects(output.data, note.get("of", "text"))
+        values = unpack_objects(output.data, note)
     else:
         values = output.values(note).tolist()
     return tuple(values) if extra.get("tuple") else values
@@ -125,9 +133,10 @@ def _frame(outputs: Sequence[Output], extra: dict[str, Any], rows: int) -> Any:
     import pandas
 
     notes = extra.get("notes") or {}
+    arrays = [output.values(notes.get(str(place))) for place, output in enumerate(outputs)]
     columns = {
-        place: pandas.Series(output.values(notes.get(str(place))), copy=False)
-        for place, output in enumerate(outputs)
+        place: pandas.Series(array, dtype=array.dtype, copy=False)
+        for place, array in enumerate(arrays)
     }
     frame = pandas.DataFrame(columns, index=range(outputs[0].shape[0] if outputs else rows))
     if "columns" in extra:

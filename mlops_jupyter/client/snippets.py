@@ -17,7 +17,7 @@ _TEXTS: dict[str, Any] = {
     "json": ["text"],
 }
 
-_PYTHON = '''"""Calls the endpoint {name}. The application's token is in MLOPS_TOKEN; make one with
+_PYTHON = '''"""Calls the endpoint {name} with the token in MLOPS_TOKEN. To make one:
 
     mlops-jupyter token create my-app --endpoint {name} --expires 90d
 """
@@ -50,7 +50,7 @@ def predict(data):
 print(predict(json.loads({body})))
 '''
 
-_JAVASCRIPT = """// Calls the endpoint {name}. MLOPS_TOKEN holds the application's token; make one with
+_JAVASCRIPT = """// Calls the endpoint {name} with the token in MLOPS_TOKEN. To make one:
 //   mlops-jupyter token create my-app --endpoint {name} --expires 90d
 
 const url = {url};

@@ -1,13 +1,14 @@
 """Elements of an answer's outputs as numpy and pandas know them.
 
-The other side is ``mlops_jupyter/serving/elements.py`` and ``index.py``: a note beside the packed data
-says which dtype it had where the protocol's datatype alone does not.
+The other side is ``mlops_jupyter/serving/elements.py`` and ``index.py``: a note beside the packed
+data says which dtype it had where the protocol's datatype alone does not.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import Any
 
 MISSING_LENGTH = 0xFFFFFFFF
@@ -28,7 +29,8 @@ def unpack(datatype: str, data: bytes, note: Note) -> Any:
         import pandas
 
         return pandas.DatetimeIndex(array).tz_localize("UTC").tz_convert(note["zone"]).array
-    if "pandas" in note:
+    # intervals are given as text, and stay it
+    if "pandas" in note and not note["pandas"].startswith("interval"):
         import pandas
 
         values = array.tolist() if array.dtype == object else array
@@ -36,15 +38,17 @@ def unpack(datatype: str, data: bytes, note: Note) -> Any:
     return array
 
 
-def unpack_objects(data: bytes, of: str) -> list[Any]:
-    """Elements of BYTES that were ``text``, ``bytes``, ``time`` or ``json``; None is missing."""
+def unpack_objects(data: bytes, note: Note) -> list[Any]:
+    """Elements of BYTES as the objects that they were."""
+    of = note.get("of", "text")
+    missing = math.nan if note.get("missing") == "nan" else None
     items: list[Any] = []
     start = 0
     while start < len(data):
         length = int.from_bytes(data[start : start + 4], "little")
         start += 4
         if length == MISSING_LENGTH:
-            items.append(None)
+            items.append(missing)
             continue
         item = data[start : start + length]
         if len(item) != length:
@@ -68,9 +72,8 @@ def _numbers(datatype: str, data: bytes, note: Note) -> Any:
 def _objects(data: bytes, note: Note) -> Any:
     import numpy
 
-    of = note.get("of", "text")
-    items = unpack_objects(data, of)
-    if of == "time":
+    items = unpack_objects(data, note)
+    if note.get("of") == "time":
         texts = ["NaT" if item is None else item for item in items]
         return numpy.array(texts, dtype=note["dtype"])
     array = numpy.empty(len(items), dtype=note.get("dtype", "object"))

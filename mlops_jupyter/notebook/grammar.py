@@ -154,7 +154,12 @@ def _promote() -> VerbParser:
     )
     parser.add("name", metavar="ENDPOINT", completes="endpoint", help="the endpoint's name")
     parser.add("version", metavar="VERSION", completes="version", help="4, or an alias")
-    parser.add("--alias", default="champion", completes="alias", help="default: champion")
+    parser.add(
+        "--alias",
+        metavar="ALIAS",
+        completes="alias",
+        help="the alias that moves; default: the one it was deployed by, or champion",
+    )
     _change(parser, waits=False)
     return parser
 

@@ -51,6 +51,7 @@ from mlops_jupyter.types import (
 if TYPE_CHECKING:
     from mlops_jupyter.client import Hub
 
+USUAL_ALIAS = "champion"
 LOAD_SECONDS = 1800.0
 """Longest wait for a deployment; a locked environment may have to be made first."""
 
@@ -246,7 +247,7 @@ def promote(
     name: str,
     version: int | str | ModelRef | ModelVersion | VersionView,
     *,
-    alias: str = "champion",
+    alias: str | None = None,
     revision: int | None = None,
     on_progress: Progress | None = None,
 ) -> EndpointView:
@@ -260,12 +261,15 @@ def promote(
     ----------
     version
         A number, or another alias such as ``challenger``.
+    alias
+        The alias that moves; by default the one that the endpoint was deployed by, or ``champion``.
     """
     hub = connected()
     before = hub.status(name)
     model = before.spec.model
     wanted = resolve(version_wanted(model, version))
     hub.add_version(wanted)
+    alias = alias or before.spec.alias or USUAL_ALIAS
     work = partial(hub.promote, name, wanted.version, alias=alias, revision=revision)
     after = _followed(hub, name, work, on_progress)
     steps = [*_switched(before, wanted.version), move_alias(hub, model, alias, wanted.version)]
@@ -279,12 +283,10 @@ def rollback(
     hub = connected()
     before = hub.status(name)
     after = _followed(hub, name, partial(hub.rollback, name, revision=revision), on_progress)
-    version, left = after.spec.traffic.main, before.spec.traffic.main
-    steps = [f"The traffic is what it was before: {_shares(after)}."]
-    same_model = after.spec.model == before.spec.model
-    alias = before.spec.alias
-    if same_model and alias and version != left and alias_version(after.spec.model, alias) == left:
-        steps.append(move_alias(hub, after.spec.model, alias, version))
+    steps = [
+        f"The traffic is what it was before: {_shares(after)}.",
+        *_alias_back(hub, before, after),
+    ]
     return EndpointView(hub, after, steps)
 
 
@@ -345,6 +347,19 @@ def _followed(
             on_progress(Working(f"{name}: waiting for the hub"))
 
     return watched(work, look)
+
+
+def _alias_back(hub: Hub, before: EndpointStatus, after: EndpointStatus) -> list[str]:
+    """Move the alias off the version that was rolled away from; the step in words, if any."""
+    model, alias = after.spec.model, before.spec.alias
+    version, left = after.spec.traffic.main, before.spec.traffic.main
+    if not alias or model != before.spec.model or after.spec.traffic == before.spec.traffic:
+        return []
+    if alias_version(model, alias) != left:
+        return []
+    if version == left:
+        return [f"The alias '{alias}' of {model} stays at version {left}, which serves on."]
+    return [move_alias(hub, model, alias, version)]
 
 
 def _status_or_none(hub: Hub, name: str) -> EndpointStatus | None:

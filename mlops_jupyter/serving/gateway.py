@@ -10,8 +10,9 @@ The gateway imports no model code, no numpy and no pandas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from time import monotonic
+from typing import Any
 
 import orjson
 
@@ -24,6 +25,7 @@ from mlops_jupyter.serving.recorder import Recorder
 from mlops_jupyter.serving.replica import Call
 from mlops_jupyter.serving.routing import Match, Route, Router, ServedVersion
 from mlops_jupyter.serving.telemetry import EndpointMeter, EndpointTelemetry, ReplicaCounts
+from mlops_jupyter.serving.tensors import Inputs
 from mlops_jupyter.types import (
     Caller,
     EndpointSpec,
@@ -35,6 +37,8 @@ from mlops_jupyter.types import (
 )
 
 CONTROL_BODY_BYTES = 8 * 1024 * 1024
+LARGE_BODY_BYTES = 256 * 1024
+"""From here on a body is decoded in a thread; below, the hand-over would cost more."""
 
 
 class Gateway:
@@ -114,16 +118,36 @@ class Gateway:
             authorise(caller, "invoke", match.endpoint)
             route = prediction.route = self._route(match.endpoint)
             served = prediction.served = route.choose(match.version)
+            if len(request.body) > LARGE_BODY_BYTES:
+                self._spawn(self._predict_large(prediction, route, served))
+                return
             inputs = prediction.decode(served.signature)
         except MlopsError as error:
             prediction.fail(error)
             return
-        call = Call(
-            inputs, prediction.started + route.spec.limits.deadline_seconds, prediction.done
-        )
+        self._submit(prediction, route, served, inputs)
+
+    async def _predict_large(
+        self, prediction: Prediction, route: Route, served: ServedVersion
+    ) -> None:
+        """Decode a large body in a thread, so that the others' calls go on meanwhile."""
+        served.pool.count(1)  # a pool is not closed while a call for it is on the way
+        try:
+            inputs = await asyncio.to_thread(prediction.decode, served.signature)
+        except MlopsError as error:
+            prediction.fail(error)
+            return
+        finally:
+            served.pool.count(-1)
+        self._submit(prediction, route, served, inputs)
+
+    def _submit(
+        self, prediction: Prediction, route: Route, served: ServedVersion, inputs: Inputs
+    ) -> None:
+        deadline = prediction.started + route.spec.limits.deadline_seconds
         for shadow in route.shadows:
             self._shadow(prediction, shadow)
-        served.pool.submit(call)
+        served.pool.submit(Call(inputs, deadline, prediction.done))
 
     def refuse(self, exchange: Exchange, error: MlopsError) -> None:
         """Answer a request whose body was too large or too slow; a prediction is recorded."""
@@ -208,7 +232,10 @@ class Gateway:
                 exchange.reply(response.status, response.body, response.content_type)
             return
         request.caller = caller
-        task = asyncio.get_running_loop().create_task(self._answer_control(exchange, denied))
+        self._spawn(self._answer_control(exchange, denied))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

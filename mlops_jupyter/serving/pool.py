@@ -130,7 +130,7 @@ class Pool:
             call.done(self._unavailable(), 0)
             return
         self._queue.append(call)
-        self._count(1)
+        self.count(1)
         if self._idle:
             if not self._dispatch_due:
                 # at the end of this turn of the loop, so that what arrives together goes together
@@ -198,10 +198,11 @@ class Pool:
             self._queue.appendleft(call)
 
     def _finish(self, call: Call, outcome: Outputs | MlopsError, predict_us: int = 0) -> None:
-        self._count(-1)
+        self.count(-1)
         call.done(outcome, predict_us)
 
-    def _count(self, change: int) -> None:
+    def count(self, change: int) -> None:
+        """Note that `change` calls more (or fewer) are in hand, also outside the queue."""
         self.concurrency += change
         self._on_concurrency(monotonic(), self.concurrency)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -74,9 +75,10 @@ def _parts(
 ) -> list[tuple[str, Any]]:
     found = []
     start = 0
-    for name, container, extra, count, rows in described:
-        mine = tensors[start : start + count]
-        start += count
+    for name, container, extra, own, rows in described:
+        named = zip(tensors[start : start + len(own)], own, strict=True)
+        mine = [replace(tensor, name=its_name) for tensor, its_name in named]
+        start += len(own)
         found.append((str(name), _jsonable(container, mine, extra, rows, depth + 1)))
     return found
 

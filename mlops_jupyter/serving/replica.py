@@ -156,8 +156,12 @@ class Replica(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        for frame in self._reader.feed(data):
-            self._receive(frame)
+        try:
+            for frame in self._reader.feed(data):
+                self._receive(frame)
+        except frames.FrameError:
+            # a worker is not trusted: what does not speak the protocol is ended
+            self.kill()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -183,8 +187,7 @@ class Replica(asyncio.Protocol):
         draining = self.state == "draining"
         if not draining:
             self.state = "idle"
-        result = error or _outputs(frame)
-        self._on_result(self, result, int(frame.header.get("predict_us", 0)))
+        self._on_result(self, *((error, 0) if error else _result(frame)))
         if draining and self._transport is not None:
             self._transport.writelines(frames.encode(0, frames.STOP, {}, []))
 
@@ -228,22 +231,38 @@ def _model_error(header: dict[str, Any]) -> ModelError:
     return error
 
 
-def _outputs(frame: frames.Frame) -> Outputs:
+def _result(frame: frames.Frame) -> tuple[Outputs | MlopsError, int]:
+    """Outputs and predict time of a RESULT; a worker's header is not believed to be well-formed."""
     header, body, start = frame.header, frame.body, 0
     tensors = []
-    for output in header["outputs"]:
-        end = start + output["size"]
-        tensors.append(
-            Tensor(
-                output["name"],
-                output["datatype"],
-                tuple(output["shape"]),
-                bytes(body[start:end]),
-                output.get("content_type"),
+    try:
+        for output in header["outputs"]:
+            end = start + int(output["size"])
+            if not start <= end <= len(body):
+                raise ValueError("an output is longer than the frame")
+            tensors.append(
+                Tensor(
+                    str(output["name"]),
+                    str(output["datatype"]),
+                    tuple(int(size) for size in output["shape"]),
+                    bytes(body[start:end]),
+                    output.get("content_type"),
+                )
             )
+            start = end
+        extra = dict(header.get("extra") or {})
+        outputs = Outputs(int(header["rows"]), str(header["container"]), tuple(tensors), extra)
+        return outputs, int(header.get("predict_us", 0))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return (
+            ModelError(
+                "The worker's answer cannot be understood.",
+                reason=f"{type(error).__name__}: {error}"[:200],
+                fix="Look at the worker's log.",
+                code="unusable_answer",
+            ),
+            0,
         )
-        start = end
-    return Outputs(header["rows"], header["container"], tuple(tensors), header.get("extra") or {})
 
 
 def _exit_reason(status: int, overdue: bool) -> str:

@@ -136,8 +136,8 @@ def _cut_extra(extra: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
             cut["index"]["range"] = [first + step * start, first + step * stop, step]
     if "parts" in cut:
         cut["parts"] = [
-            [name, container, _cut_extra(inner, start, stop), count, stop - start]
-            for name, container, inner, count, _ in cut["parts"]
+            [name, container, _cut_extra(inner, start, stop), own, stop - start]
+            for name, container, inner, own, _ in cut["parts"]
         ]
     return cut
 

@@ -188,6 +188,7 @@ def test_a_record_that_does_not_exist_is_not_found(home: Home, key: str | int) -
     [
         {"endpoint": "x" * 300},
         {"caller": "\ud800"},
+        {"text": "a\0"},
         {"status": -1},
         {"since": 2**63},
         {"before": 2**100},
@@ -205,7 +206,7 @@ def test_a_page_has_between_one_and_a_thousand_records(searched: AuditQuery, lim
         searched.search(limit=limit)
 
 
-@pytest.mark.parametrize("value", ["' OR '1'='1", '"; DROP TABLE audit_record; --', "%", "\x00"])
+@pytest.mark.parametrize("value", ["' OR '1'='1", '"; DROP TABLE audit_record; --', "%"])
 def test_filters_are_values_and_never_code(searched: AuditQuery, value: str) -> None:
     for name in ("endpoint", "caller", "kind", "request_id", "text"):
         assert searched.search(Filters(**{name: value})).records == []
@@ -218,7 +219,10 @@ def test_payloads_are_read_with_their_type_and_checked(home: Home) -> None:
     payload = query.payload(2, "input")
     assert (payload.data, payload.content_type) == (b'{"inputs": [2]}', "application/json")
     assert query.payload(2, "output").data == b'{"outputs": [0]}'
-    home.tamper("UPDATE audit_payload SET codec = 0, data = replace(data, '[2]', '[3]')")
+    home.tamper(
+        "UPDATE audit_payload SET codec = 0, "
+        "data = CAST(replace(CAST(data AS TEXT), '[2]', '[3]') AS BLOB)"
+    )
     with pytest.raises(ValueError, match="not what the record commits to"):
         query.payload(2, "input")
 

@@ -174,6 +174,18 @@ def test_promotion_under_traffic_loses_no_request_and_the_alias_follows(deploy, 
     assert registry.resolve("cancer@champion").version == 1
 
 
+def test_the_alias_that_an_endpoint_was_deployed_by_is_the_one_that_moves(deploy):
+    registry.set_alias("cancer", "live", 1)
+    deploy("cancer@live", "aliased")
+    mj.traffic("aliased", {1: 60, 2: 40})
+    assert "'live' of cancer moved to version 2" in mj.promote("aliased", 2).steps[-1]
+    assert registry.resolve("cancer@champion").version == 1
+    assert "'live' of cancer moved to version 1" in mj.rollback("aliased").steps[-1]
+    again = mj.rollback("aliased")
+    assert again.status.spec.traffic.weights == {1: 100}
+    assert again.steps[1:] == ("The alias 'live' of cancer stays at version 1, which serves on.",)
+
+
 def test_a_promotion_whose_alias_cannot_move_says_what_is_left_to_do(deploy, monkeypatch):
     deploy("cancer/1", "stuck")
 

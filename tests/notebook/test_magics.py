@@ -65,7 +65,7 @@ def test_words_reach_the_verb_of_the_magic(shell, called):
     assert args == ("churn@champion",)
     assert (options["name"], options["gpu"], options["wait"]) == ("eu", 1, False)
     run(shell, "%promote churn 4")
-    assert called["promote"] == (("churn", "4"), {"alias": "champion", "revision": None})
+    assert called["promote"] == (("churn", "4"), {"alias": None, "revision": None})
     run(shell, "%audit churn --since 7d --by alice --failed")
     args, options = called["audit"]
     assert args == ("churn",)

@@ -36,7 +36,7 @@ UNDERSTOOD = [
         {"name": "churn", "weights": ["3=90", "4=10"], "shadow": ["5"]},
     ),
     ("traffic churn --shadow 5 3=90 4=10", {"weights": ["3=90", "4=10"], "shadow": ["5"]}),
-    ("promote churn challenger", {"version": "challenger", "alias": "champion"}),
+    ("promote churn challenger", {"version": "challenger", "alias": None}),
     ("rollback churn --revision 7", {"name": "churn", "revision": 7}),
     ("undeploy churn", {"name": "churn", "revision": None}),
     (
