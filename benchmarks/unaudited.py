@@ -18,7 +18,8 @@ import yaml
 from mlops_jupyter.access import Peer
 from mlops_jupyter.audit import Range
 from mlops_jupyter.serving.gateway import Gateway
-from mlops_jupyter.serving.http import HttpServer, Request, Response
+from mlops_jupyter.serving.http import HttpServer
+from mlops_jupyter.serving.messages import Request, Response
 from mlops_jupyter.serving.pool import Pool
 from mlops_jupyter.serving.routing import ServedVersion
 from mlops_jupyter.serving.signature import Signature

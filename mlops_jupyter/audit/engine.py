@@ -41,7 +41,7 @@ def open_engine(path: str | Path) -> sa.Engine:
     """The one writing engine of a database file: a single connection, WAL, every commit synced.
 
     The file is made with mode 0600. A second connection asked for while the first is in use waits
-    for 2 s and then fails, so nothing else can write by accident.
+    for half a second and then fails, so nothing else can write by accident.
     """
     path = Path(path)
     try:
@@ -53,7 +53,7 @@ def open_engine(path: str | Path) -> sa.Engine:
             fix="Make the state directory writable, or set MLOPS_JUPYTER_HOME to one that is.",
         ) from None
     engine = sa.create_engine(
-        f"sqlite:///{path}", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=2
+        f"sqlite:///{path}", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.5
     )
 
     @event.listens_for(engine, "connect")

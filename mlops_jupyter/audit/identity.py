@@ -48,8 +48,7 @@ class Identity:
                 sa.select(table.number, table.origin).order_by(table.number.desc()).limit(1)
             ).first()
             if row is None:
-                name = origin or new_origin()
-                signer = keys.load(name) or keys.create(name)
+                signer = _first_signer(keys, origin or new_origin())
                 _announce(connection, 0, signer, "created")
                 return cls(keys, signer, None, None)
             known = keys.load(row.origin)
@@ -102,6 +101,15 @@ class Identity:
                 sa.select(sa.func.max(table.size)).where(table.origin == self.origin)
             ).scalar()
         return int(size or 0)
+
+
+def _first_signer(keys: Keys, origin: str) -> Signer:
+    known = keys.load(origin)
+    if known is None:
+        return keys.create(origin)
+    last = keys.last_signed(known)
+    # a name that has signed records which this new database does not hold cannot sign it
+    return known if last is None or last.size == 0 else keys.create(new_origin())
 
 
 def _contradiction(

@@ -181,9 +181,15 @@ class Ledger:
             return str(Receipt.make(index, note, StoredNodes(connection)))
 
     def _persist_checkpoint(self) -> str | None:
-        if self._identity.persisted_size(self._engine) >= self.size:
+        try:
+            if self._identity.persisted_size(self._engine) >= self.size:
+                return None
+            return self._identity.persist(self._engine, self.size, self._writer.tree.root())
+        except sa.exc.SQLAlchemyError as error:
+            if outage_of(error) is None:
+                raise
+            # the next one covers what this one would have
             return None
-        return self._identity.persist(self._engine, self.size, self._writer.tree.root())
 
     # -- search columns and state -------------------------------------------------------------
 
@@ -268,9 +274,9 @@ class Ledger:
         try:
             self._writer.load()
             self._indexed = self._find_indexed()
-        except (sa.exc.DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
+        except (CommitFailed, sa.exc.SQLAlchemyError) as error:
             self._writer.stale = True
-            outage = outage_of(error)
+            outage = error.outage if isinstance(error, CommitFailed) else outage_of(error)
             if outage is None:
                 raise
             self._outage = outage
@@ -283,5 +289,9 @@ class Ledger:
         self._outage = None
 
     def _wait_for_locks(self, milliseconds: int) -> None:
-        with self._engine.connect() as connection:
-            set_busy_wait(connection, milliseconds)
+        try:
+            with self._engine.connect() as connection:
+                set_busy_wait(connection, milliseconds)
+        except sa.exc.SQLAlchemyError:
+            # a connection made later waits for BUSY_MS, which is only slower
+            return

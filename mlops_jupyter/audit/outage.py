@@ -55,6 +55,11 @@ OTHER_WRITER = Outage(
     "Another process has written to this ledger.",
     "Stop the second hub; one ledger has one writer.",
 )
+LOST = Outage(
+    "database_lost",
+    "The ledger's database file is gone, or another stands in its place.",
+    "Put the file back; if it is a copy, stop the hub first and start it again after.",
+)
 
 
 def outage_of(error: BaseException) -> Outage | None:
@@ -65,7 +70,7 @@ def outage_of(error: BaseException) -> Outage | None:
     kinds = {type(cause).__name__} | {base.__name__ for base in type(cause).__mro__}
     if kinds & {"IntegrityError", "ProgrammingError", "DataError", "NotSupportedError"}:
         return None
-    if "DatabaseError" not in kinds and not isinstance(cause, OSError):
+    if "DatabaseError" not in kinds:
         return None
     # without the extended code
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF

@@ -13,11 +13,12 @@ import zstandard
 
 from mlops_jupyter.audit import schema
 from mlops_jupyter.audit.batch import Batch, Entry, encode_batch, join_leaves, split_leaves
-from mlops_jupyter.audit.engine import driver_connection
-from mlops_jupyter.audit.outage import LOCKED, OTHER_WRITER, Outage, outage_of
+from mlops_jupyter.audit.engine import database_path, driver_connection
+from mlops_jupyter.audit.outage import LOCKED, LOST, OTHER_WRITER, Outage, outage_of
 from mlops_jupyter.audit.payloads import Recent
 from mlops_jupyter.audit.record import Uuid7
 from mlops_jupyter.audit.schema import Statement
+from mlops_jupyter.audit.stored import root_at
 from mlops_jupyter.audit.tree import Frontier, Node, pack_nodes
 
 Also = Callable[[sa.Connection], object]
@@ -59,11 +60,17 @@ class Writer:
         self._names = Uuid7()
         self._recent = Recent()
         self._payload_rows = 0
+        self._path = database_path(engine)
+        self._file: tuple[int, int] | None = None
         self.tree = Frontier()
         self.stale = True
 
     def load(self) -> None:
-        """Open the database anew and read where the log stands, from its last bundle."""
+        """Open the database anew and read where the log stands, from its last bundle.
+
+        Raises CommitFailed when the database no longer holds what was committed before.
+        """
+        self._check_file()
         # after a failed sync the connection's idea of what is on disk cannot be trusted
         self._engine.dispose()
         table = schema.bundle.c
@@ -78,6 +85,8 @@ class Writer:
                 .order_by(table.first.desc())
                 .limit(1)
             ).first()
+            if not self._is_here(connection):
+                raise CommitFailed(LOST)
             last_payload = connection.execute(sa.select(sa.func.max(schema.payload.c.id))).scalar()
         self._recent = Recent()
         # rows without a batch are for verify to tell; here they must not be in the way
@@ -88,10 +97,12 @@ class Writer:
             size, tree, codec, data = row
             self.tree = Frontier.from_bytes(size, tree)
             self._names.stay_after(_last_name(codec, data))
+        self._file = self._identify()
         self.stale = False
 
     def commit(self, entries: Sequence[Entry], origin: str, also: Also | None) -> Range:
         """Write a batch; it is on disk when this returns. Raises CommitFailed when it is not."""
+        self._check_file()
         batch = encode_batch(entries, origin, self._names, self._recent, self._payload_rows)
         tree, nodes = self.tree.extended(batch.hashes)
         stage = "write"
@@ -115,6 +126,29 @@ class Writer:
         self._payload_rows = batch.payloads.next_id
         self._recent.add(batch.payloads.stored)
         return Range(first, len(entries), tuple(batch.ids))
+
+    def _identify(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            found = self._path.stat()
+        except OSError:
+            raise CommitFailed(LOST) from None
+        return found.st_dev, found.st_ino
+
+    def _check_file(self) -> None:
+        """SQLite writes to a deleted file without a word; raise CommitFailed instead."""
+        if self._file is not None and self._identify() != self._file:
+            self.stale = True
+            raise CommitFailed(LOST)
+
+    def _is_here(self, connection: sa.Connection) -> bool:
+        if self.tree.size == 0:
+            return True
+        try:
+            return root_at(connection, self.tree.size) == self.tree.root()
+        except (LookupError, ValueError):
+            return False
 
     def _write(self, cursor: Any, batch: Batch, tree: Frontier, nodes: list[Node]) -> None:
         codec, data = join_leaves(batch.leaves, self._compressor)

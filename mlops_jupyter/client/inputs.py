@@ -122,8 +122,10 @@ def _from_frame(frame: Any, declared: Sequence[Declared]) -> list[Column]:
     names = [str(label) for label in frame.columns]
     if _lone_tensor(declared) and declared[0].name not in names:
         return [_tensor(declared[0], frame.to_numpy())]
-    pairs = _matching(names, declared, ordered=True)
-    return [_column(wanted, frame.iloc[:, place]) for wanted, place in pairs]
+    series = [column for _, column in frame.items()]
+    return [
+        _column(wanted, series[place]) for wanted, place in _matching(names, declared, ordered=True)
+    ]
 
 
 def _from_mapping(data: Mapping[Any, Any], declared: Sequence[Declared]) -> list[Column]:

@@ -12,7 +12,7 @@ from mlops_jupyter.access import authorise, check_site
 from mlops_jupyter.hub import records
 from mlops_jupyter.hub.decoding import decode_body, decode_query
 from mlops_jupyter.hub.routes import Call, Route, Table, proven
-from mlops_jupyter.serving.http import JSON, Request, Response
+from mlops_jupyter.serving.messages import JSON, Request, Response
 from mlops_jupyter.types import Caller, Forbidden, InvalidRequest, MlopsError
 
 _log = logging.getLogger(__name__)

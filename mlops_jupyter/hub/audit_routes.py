@@ -23,7 +23,7 @@ from mlops_jupyter.audit.export import export
 from mlops_jupyter.hub import records
 from mlops_jupyter.hub.routes import Call, Route, text_response
 from mlops_jupyter.hub.state import State
-from mlops_jupyter.serving.http import Response
+from mlops_jupyter.serving.messages import Response
 from mlops_jupyter.types import AuditUnavailable, InvalidInput, InvalidRequest, MlopsError
 
 CATCH_UP_RECORDS = 2048

@@ -13,7 +13,7 @@ from mlops_jupyter.hub.home import Home
 from mlops_jupyter.hub.routes import Call, Route, text_response
 from mlops_jupyter.hub.status import describe
 from mlops_jupyter.serving.gateway import Gateway
-from mlops_jupyter.serving.http import Response
+from mlops_jupyter.serving.messages import Response
 from mlops_jupyter.serving.workerlog import tail
 from mlops_jupyter.types import (
     AuditPolicy,

@@ -32,7 +32,8 @@ from mlops_jupyter.hub.hub_routes import HubInfo, HubRoutes
 from mlops_jupyter.hub.state import State
 from mlops_jupyter.hub.upkeep import close_orphans, keep_ledger
 from mlops_jupyter.serving.gateway import Gateway
-from mlops_jupyter.serving.http import HttpServer, Request, Response
+from mlops_jupyter.serving.http import HttpServer
+from mlops_jupyter.serving.messages import Request, Response
 from mlops_jupyter.targets.local import LocalTarget
 from mlops_jupyter.types import AuditUnavailable, Unavailable
 

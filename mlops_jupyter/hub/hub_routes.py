@@ -14,7 +14,7 @@ from mlops_jupyter.hub.catalogue import Catalogue
 from mlops_jupyter.hub.openapi import document
 from mlops_jupyter.hub.routes import Call, Route
 from mlops_jupyter.hub.state import State
-from mlops_jupyter.serving.http import Response
+from mlops_jupyter.serving.messages import Response
 from mlops_jupyter.types import AuditUnavailable, ModelVersion
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from mlops_jupyter.serving.http import Response
+from mlops_jupyter.serving.messages import Response
 from mlops_jupyter.types import Caller, MlopsError, NotFound, Unauthenticated
 
 

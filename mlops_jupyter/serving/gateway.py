@@ -19,7 +19,8 @@ import orjson
 from mlops_jupyter.access import Authenticator, authorise
 from mlops_jupyter.audit import Ledger
 from mlops_jupyter.serving import oip, telemetry
-from mlops_jupyter.serving.http import Exchange, Handler, Request, Response
+from mlops_jupyter.serving.connection import Exchange
+from mlops_jupyter.serving.messages import Handler, Request, Response
 from mlops_jupyter.serving.prediction import Prediction
 from mlops_jupyter.serving.recorder import Recorder
 from mlops_jupyter.serving.replica import Call

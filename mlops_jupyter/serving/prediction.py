@@ -9,7 +9,8 @@ import orjson
 
 from mlops_jupyter.audit import Entry, Payload
 from mlops_jupyter.serving import invocations, oip
-from mlops_jupyter.serving.http import JSON, Exchange, Request, error_head
+from mlops_jupyter.serving.connection import Exchange
+from mlops_jupyter.serving.messages import JSON, Request, error_head
 from mlops_jupyter.serving.recorder import Recorder
 from mlops_jupyter.serving.routing import Match, Route, ServedVersion, blank_record
 from mlops_jupyter.serving.signature import Signature

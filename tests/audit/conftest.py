@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from mlops_jupyter.audit import (
     AuditQuery,
@@ -19,6 +20,10 @@ from mlops_jupyter.audit import (
     open_reader,
     verify,
 )
+
+# a busy machine is no failure
+settings.register_profile("audit", deadline=None)
+settings.load_profile("audit")
 
 
 def prediction(number: int, **fields: Any) -> Entry:

@@ -251,7 +251,9 @@ def test_opening_while_the_database_is_locked_works_when_nothing_has_to_be_writt
 
 def test_opening_while_the_database_is_locked_says_so_when_it_must_write(home: Home) -> None:
     home.fill(1)
-    home.engine.dispose()
+    home.stop()
+    for file in home.keys.iterdir():
+        file.unlink()
     backup = sqlite3.connect(home.path, isolation_level=None)
     backup.execute("BEGIN EXCLUSIVE")
     with pytest.raises(AuditUnavailable, match="lock"):
@@ -260,7 +262,52 @@ def test_opening_while_the_database_is_locked_says_so_when_it_must_write(home: H
     backup.close()
     home.engine.dispose()
     home.start()
-    assert home.ledger.size == 1
+    assert home.ledger.size == 2
+
+
+def test_a_checkpoint_that_is_due_while_the_database_is_locked_is_signed_later(home: Home) -> None:
+    home.fill(2)
+    backup = sqlite3.connect(home.path, isolation_level=None)
+    backup.execute("BEGIN IMMEDIATE")
+    assert home.ledger.sign_if_due(float("inf")) is None
+    backup.execute("ROLLBACK")
+    backup.close()
+    home.ledger.close()
+    assert len(home.query().checkpoints()) == 1
+
+
+def test_a_deleted_database_is_noticed_and_taken_up_again_when_it_is_back(home: Home) -> None:
+    home.fill(2)
+    home.path.rename(home.folder / "away.db")
+    for _ in range(2):
+        with pytest.raises(AuditUnavailable, match="gone"):
+            home.ledger.append([prediction(2)])
+    assert not home.path.exists(), "no empty database takes its place"
+    (home.folder / "away.db").rename(home.path)
+    home.ledger.append([prediction(3)])
+    assert records(home, "audit.gap")[0]["detail"]["reason"] == "database_lost"
+    assert home.verify(home.ledger.checkpoint()).ok
+
+
+def test_another_file_in_the_databases_place_is_not_written_to(home: Home) -> None:
+    home.fill(2)
+    home.stop()
+    copy = home.path.read_bytes()
+    home.start()
+    home.fill(2)
+    home.path.unlink()
+    home.path.write_bytes(copy)
+    for _ in range(2):
+        with pytest.raises(AuditUnavailable, match="another stands in its place"):
+            home.ledger.append([prediction(2)])
+
+
+def test_another_connection_in_use_is_an_outage_and_no_crash(home: Home) -> None:
+    home.fill(1)
+    with home.engine.connect(), pytest.raises(AuditUnavailable):
+        home.ledger.append([prediction(1)])
+    home.fill(1)
+    assert home.verify().ok
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_jupyter.serving.http import Exchange, HttpLimits, HttpServer, Request
+from mlops_jupyter.serving.connection import Exchange
+from mlops_jupyter.serving.http import HttpLimits, HttpServer
+from mlops_jupyter.serving.messages import Request
 from mlops_jupyter.types import MlopsError
 
 BODY_LIMIT = 10_000
