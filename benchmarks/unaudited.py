@@ -1,6 +1,6 @@
 """Our engine without a ledger, to see what the audit costs: `python unaudited.py MODEL PORT`.
 
-The product has no such mode: no answer leaves without its record. Only the benchmark's ledger, which
+The product has no such mode: no answer leaves without its record. Only the ledger here, which
 forgets everything, makes one.
 """
 
