@@ -105,14 +105,22 @@ class ZygoteProcess:
 
     def _answer(self, frame: frames.Frame) -> None:
         request = frame.header
+        answer: dict[str, Any] = {}
+        fds, self._fds = self._fds, []  # one request is under way at a time, so they are its own
         try:
-            if request["op"] == "prepare":
-                self._prepare(request["modules"])
-                answer: dict[str, Any] = {}
-            else:
-                answer = {"pid": self._start(request["op"], WorkerSpec.from_json(request["spec"]))}
+            match request["op"]:
+                case "prepare":
+                    self._prepare(request["modules"])
+                case "fork" | "spawn" as how:
+                    spec = WorkerSpec.from_json(request["spec"])
+                    answer["pid"] = self._start(how, spec, fds[0])
+                case other:
+                    raise ValueError(f"there is no request {other!r}")
         except BaseException as error:
             answer = {"error": describe(error)}
+        finally:
+            for descriptor in fds:
+                os.close(descriptor)
         self.say(REPLY, answer, frame.id)
 
     def _prepare(self, modules: list[str]) -> None:
@@ -124,8 +132,7 @@ class ZygoteProcess:
 
     # -- workers ------------------------------------------------------------------------------
 
-    def _start(self, how: str, spec: WorkerSpec) -> int:
-        sock = self._fds.pop(0)
+    def _start(self, how: str, spec: WorkerSpec, sock: int) -> int:
         output, output_end = os.pipe()
         findings, findings_end = os.pipe()
         try:
@@ -146,8 +153,8 @@ class ZygoteProcess:
             os.close(findings)
             raise
         finally:
-            for descriptor in (sock, output_end, findings_end):
-                os.close(descriptor)
+            os.close(output_end)
+            os.close(findings_end)
         child = _Child(pid, spec.path, WorkerLog(spec.log_path), output, findings)
         self._children[pid] = child
         self._selector.register(output, selectors.EVENT_READ, lambda: self._drain(child))

@@ -45,7 +45,9 @@ def test_papermill_gets_the_name_and_the_message_and_the_cell_one_clean_line(exe
 
 
 def test_an_error_of_the_registry_arrives_the_same_way(execute):
-    failure, saved = execute("%deploy nobody-registered-this")
+    failure, saved = execute(
+        "import mlops_jupyter as mj; mj.endpoints()", "%deploy nobody-registered-this"
+    )
     assert failure.ename == "NotFound"
     assert failure.evalue.startswith("There is no model 'nobody-registered-this'.")
     *_, error = outputs_of_last_cell(saved)
