@@ -194,7 +194,7 @@ class Columns:
         rows: list[Row] = []
         for first, count, codec, data in bundles:
             low, high = max(start - first, 0), min(stop - first, count)
-            leaves = _leaves(codec, data, count)[low:high]
+            leaves = _leaves(codec, data, count, high)[low:high]
             rows += map(search_row, range(first + low, first + high), leaves)
         self._insert.run_many(cursor, rows)
         self._fill_zones(cursor, start, rows)
@@ -213,12 +213,12 @@ class Columns:
         self._block = kept
 
 
-def _leaves(codec: int, data: bytes, count: int) -> list[bytes]:
+def _leaves(codec: int, data: bytes, count: int, needed: int) -> list[bytes]:
     try:
         leaves = split_leaves(codec, data)
     except ValueError:
         leaves = []
-    return leaves if len(leaves) == count else [b""] * count
+    return leaves if len(leaves) == count else [b""] * needed
 
 
 def indexed_size(connection: sa.Connection) -> int:

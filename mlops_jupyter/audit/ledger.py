@@ -83,8 +83,8 @@ class Ledger:
             if identity.news:
                 ledger.append([Entry(identity.news)])
             ledger._persist_checkpoint()
-        except sa.exc.DBAPIError as error:
-            outage = outage_of(error)
+        except (CommitFailed, sa.exc.DBAPIError) as error:
+            outage = error.outage if isinstance(error, CommitFailed) else outage_of(error)
             if outage is None:
                 raise
             raise outage.error() from error

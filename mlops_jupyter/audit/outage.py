@@ -60,6 +60,11 @@ LOST = Outage(
     "The ledger's database file is gone, or another stands in its place.",
     "Put the file back; if it is a copy, stop the hub first and start it again after.",
 )
+DAMAGED = Outage(
+    "damaged",
+    "The ledger's last batch is damaged.",
+    "Run 'mlops-jupyter audit verify' to see how far it is intact, and put back a backup.",
+)
 
 
 def outage_of(error: BaseException) -> Outage | None:

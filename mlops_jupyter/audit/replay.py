@@ -147,6 +147,7 @@ class Replay:
         found = self._records.run(self._driver.cursor(), low, high).fetchall()
         columns = {row[0]: tuple(row) for row in found}
         if self._task.payloads:
+            self._unused.clear()
             self._read_payloads(self._next_payload, group[-1][2])
         for bundle in group:
             self._check_bundle(bundle, columns)
@@ -278,16 +279,18 @@ class Replay:
             if record.output is not None:
                 used.append(self._check_side(index, "output", record.output))
         self.result.payloads += len(used)
-        if payloads < self._next_payload:
+        made = payloads - self._next_payload
+        if seen and not 0 <= made <= 2 * len(seen):
             self._problem(first, "the batch's count of payload rows is wrong")
-        for number in range(self._next_payload, payloads):
-            if number in self._unused:
-                idle = self._unused[number].difference(used)
-                if idle and seen:
+            return
+        for number in range(self._next_payload, payloads) if seen else ():
+            stored = self._unused.pop(number, None)
+            if stored is not None:
+                idle = stored.difference(used)
+                if idle:
                     self._problem(first, f"{len(idle)} payloads of row {number} have no record")
             elif number not in self._unreadable:
                 self._problem(first, f"payload row {number} of the batch is missing")
-        self._unused = {n: refs for n, refs in self._unused.items() if n >= payloads}
 
     def _check_side(self, index: int, name: str, side: Side) -> str:
         ref = side.ref or side.salt or ""
@@ -325,12 +328,13 @@ def _frontier(size: int, tree: bytes) -> Frontier | None:
 def _commitments(number: int, columns: list[Any]) -> dict[str, tuple[str, int]]:
     """``{ref: (commit, bytes)}`` of a payload row; raise ValueError when it is damaged."""
     row = PayloadRow.read(*columns)
-    data, salts = row.data, row.salts
+    data, salts = memoryview(row.data), row.salts
     found = {}
     start = at = 0
     for slot, end in enumerate(row.ends):
-        salt = salts[at : at + SALT_BYTES]
-        found[f"{number}/{slot}"] = sha256(salt + data[start:end]).hexdigest(), end - start
+        digest = sha256(salts[at : at + SALT_BYTES])
+        digest.update(data[start:end])
+        found[f"{number}/{slot}"] = digest.hexdigest(), end - start
         start = end
         at += SALT_BYTES
     return found

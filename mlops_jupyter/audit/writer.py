@@ -14,7 +14,7 @@ import zstandard
 from mlops_jupyter.audit import schema
 from mlops_jupyter.audit.batch import Batch, Entry, encode_batch, join_leaves, split_leaves
 from mlops_jupyter.audit.engine import database_path, driver_connection
-from mlops_jupyter.audit.outage import LOCKED, LOST, OTHER_WRITER, Outage, outage_of
+from mlops_jupyter.audit.outage import DAMAGED, LOCKED, LOST, OTHER_WRITER, Outage, outage_of
 from mlops_jupyter.audit.payloads import Recent
 from mlops_jupyter.audit.record import Uuid7
 from mlops_jupyter.audit.schema import Statement
@@ -95,7 +95,10 @@ class Writer:
             self.tree = Frontier()
         else:
             size, tree, codec, data = row
-            self.tree = Frontier.from_bytes(size, tree)
+            try:
+                self.tree = Frontier.from_bytes(size, tree)
+            except ValueError:
+                raise CommitFailed(DAMAGED) from None
             self._names.stay_after(_last_name(codec, data))
         self._file = self._identify()
         self.stale = False

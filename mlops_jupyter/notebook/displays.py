@@ -39,6 +39,8 @@ _MODEL_COLUMNS = ("model", "latest", "aliases", "note")
 _VERSION_COLUMNS = ("version", "aliases", "digest", "by", "registered")
 _NO_MODELS = "No models. '%register NAME --model MODEL --input ROWS' makes one."
 _SHORT = 12
+_MANY = 10_000
+"""Records from which on a speed of checking means something."""
 
 
 def replicas_wanted(status: EndpointStatus) -> tuple[int, int, int]:
@@ -73,6 +75,8 @@ def _replica_rows(status: EndpointStatus) -> list[tuple[object, ...]]:
 
 
 def _latency(status: EndpointStatus) -> str:
+    if not status.spec.deployed:
+        return ""
     words = [f"{status.requests_per_second:.1f} requests/s"]
     if status.p50_ms is not None:
         words.append(f"p50 {status.p50_ms:.2f} ms")
@@ -350,9 +354,9 @@ def overview_text(
 
 def _verdict(found: Mapping[str, Any]) -> tuple[str, str]:
     size = int(found.get("size") or 0)
-    speed = float(found.get("records_per_second") or 0)
+    speed = f", {float(found.get('records_per_second') or 0):,.0f} a second"
     verdict = "The ledger holds together" if found.get("ok") else "The ledger does not hold"
-    return verdict, f"{size:,} records checked, {speed:,.0f} a second"
+    return verdict, f"{size:,} records checked{speed if size >= _MANY else ''}"
 
 
 def _problem_rows(found: Mapping[str, Any]) -> list[tuple[object, ...]]:

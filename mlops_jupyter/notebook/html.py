@@ -97,7 +97,8 @@ def block(text: str) -> Html:
     return element(
         "pre",
         Html(html.escape(visible(text, keep=LINES))),
-        style=f"max-height:20em;overflow:auto;padding:4px 8px;border:{_BORDER};margin:4px 0",
+        style="font-family:var(--jp-code-font-family,monospace);font-size:inherit;"
+        f"max-height:20em;overflow:auto;padding:4px 8px;border:{_BORDER};margin:4px 0",
     )
 
 

@@ -205,5 +205,6 @@ FAMILIES: dict[str, Family] = {
     "mlflow.tensorflow": Below("tensorflow", independent=True, doubtful=True),
     "mlflow.keras": Below("keras", independent=True, doubtful=True),
     "mlflow.pyfunc.model": Custom("custom"),
+    "mlflow.pyfunc.loaders.code_model": Custom("custom"),
 }
 """By MLflow's loader module; any other flavour is called through pyfunc."""

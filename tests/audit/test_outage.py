@@ -310,6 +310,25 @@ def test_another_connection_in_use_is_an_outage_and_no_crash(home: Home) -> None
     assert home.verify().ok
 
 
+@pytest.mark.parametrize(
+    "damage", ["tree = x'00'", "count = 1152921504606846976", "data = x'00', codec = 1"]
+)
+def test_a_damaged_end_of_the_log_is_named_or_passed_over_and_never_a_crash(
+    home: Home, damage: str
+) -> None:
+    home.fill(3, 3)
+    home.stop()
+    home.tamper(f"UPDATE audit_bundle SET {damage} WHERE first = 3")
+    assert not home.verify().ok
+    try:
+        home.start()
+    except AuditUnavailable as error:
+        assert "damaged" in error.reason
+    else:
+        home.fill(1)
+        assert home.ledger.index_pending(10) <= 10
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     from mlops_jupyter.audit import Ledger
 

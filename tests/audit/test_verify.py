@@ -422,6 +422,8 @@ def test_a_kept_checkpoint_between_two_batches_that_were_merged_is_still_checked
         ("nodes", b"\0" * 41, "nodes are wrong"),
         ("count", 0, "do not fit"),
         ("payloads", 0, "payload"),
+        ("payloads", 1 << 60, "payload"),
+        ("count", 1 << 60, "do not fit"),
     ],
 )
 def test_a_damaged_column_is_a_problem_and_no_crash(

@@ -59,6 +59,12 @@ def wheel(folder: Path, name: str) -> Path:
     return path
 
 
+def said_by(python: str, code: str, folder: Path) -> str:
+    command = [python, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
 # -- the kernel's ---------------------------------------------------------------------------------
 
 
@@ -147,11 +153,9 @@ def test_an_environment_is_built_once_and_holds_what_was_asked_and_this_package(
     assert said[-1] == "The environment is ready"
     assert build(root, lock) == (python, [])
     code = "import tinypackage, mlops_jupyter.serving.frames as f; print(f.__file__)"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    assert "environments" in done.stdout
+    assert said_by(python, code, tmp_path).startswith(str(root))
     code = "import importlib.util as u; print(u.find_spec('pytest'), u.find_spec('mlflow'))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["None", "None"]
+    assert said_by(python, code, tmp_path).split() == ["None", "None"]
 
 
 def test_the_link_to_this_package_follows_an_upgrade(tmp_path: Path) -> None:

@@ -186,34 +186,28 @@ def test_a_loader_of_the_users_own_is_not_imported_into_the_zygote() -> None:
 
 
 def test_a_zygote_that_dies_takes_its_workers_and_says_so(
-    tmp_path: Path, cancer_spec: WorkerSpec
+    alone: Nursery, cancer_spec: WorkerSpec
 ) -> None:
-    nursery = Nursery(modules_for({}), tmp_path / "z.log")
-    workers = [nursery.start(cancer_spec) for _ in range(2)]
-    for worker in workers:
-        worker.ready()
-    assert nursery.zygote.alive
-    os.kill(nursery.zygote.pid, signal.SIGKILL)
-    assert nursery.run(nursery.zygote.wait()) == -signal.SIGKILL
+    workers = [alone.start(cancer_spec) for _ in range(2)]
+    assert [is_running(worker.pid) for worker in workers] == [True, True]
+    assert alone.zygote.alive
+    os.kill(alone.zygote.pid, signal.SIGKILL)
+    assert alone.run(alone.zygote.wait()) == -signal.SIGKILL
     for worker in workers:
         assert worker.wait() == -signal.SIGKILL
         until(lambda pid=worker.pid: not is_running(pid), "the worker is gone")
-    assert not nursery.zygote.alive
+    assert not alone.zygote.alive
     with pytest.raises(Unavailable) as caught:
-        nursery.start(cancer_spec)
+        alone.start(cancer_spec)
     assert caught.value.code == "environment_gone"
-    nursery.close()
 
 
-def test_stopping_it_ends_its_workers(tmp_path: Path, cancer_spec: WorkerSpec) -> None:
-    nursery = Nursery(modules_for({}), tmp_path / "z.log")
-    worker = nursery.start(cancer_spec)
-    worker.ready()
-    nursery.run(nursery.zygote.stop())
+def test_stopping_it_ends_its_workers(alone: Nursery, cancer_spec: WorkerSpec) -> None:
+    worker = alone.start(cancer_spec)
+    alone.run(alone.zygote.stop())
     assert worker.wait() == -signal.SIGKILL
-    assert nursery.run(nursery.zygote.wait()) == 0
+    assert alone.run(alone.zygote.wait()) == 0
     until(lambda: not is_running(worker.pid), "the worker is gone")
-    nursery.close()
 
 
 HUB = """
@@ -223,11 +217,10 @@ from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.serving.zygote import Zygote
 
 async def main():
-    zygote = await Zygote.start(sys.executable, ["mlflow.pyfunc"], Path(sys.argv[1]))
+    zygote = await Zygote.start(sys.executable, ["json"], Path(sys.argv[1]))
     ours, theirs = socket.socketpair()
     worker = await zygote.fork(WorkerSpec.from_json(sys.argv[2]), theirs)
     theirs.close()
-    await asyncio.to_thread(ours.recv, 1)
     print(zygote.pid, worker.pid, flush=True)
     await asyncio.sleep(600)
 
