@@ -77,7 +77,9 @@ class ZygoteProcess:
         """Serve the hub until it closes the socket."""
         while self._running:
             for key, _ in self._selector.select():
-                key.data()
+                # an earlier event of the same round may have closed it, or given its number away
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
         for pid in self._children:
             _kill_group(pid)
 

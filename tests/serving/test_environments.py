@@ -30,7 +30,7 @@ def model(folder: Path, requirements: str | None, python: str | None = None) -> 
     if requirements is not None:
         (folder / "requirements.txt").write_text(requirements)
     if python is not None:
-        text = f"python: {python}\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n"
+        text = f"python: {python}\ndependencies:\n- -r requirements.txt\n"
         (folder / "python_env.yaml").write_text(text)
     return folder
 
@@ -100,7 +100,8 @@ def test_a_kernel_version_runs_on_its_kernel(tmp_path: Path) -> None:
 
 
 def test_requirements_are_read_without_comments_and_completed(tmp_path: Path) -> None:
-    folder = model(tmp_path, "# made by MLflow\nscikit-learn==1.5  # pinned\n\nPandas>=2\n", "3.12.4")
+    text = "# made by MLflow\nscikit-learn==1.5  # pinned\n\nPandas>=2\n"
+    folder = model(tmp_path, text, "3.12.4")
     lock = read_lock(folder)
     assert lock.python == "3.12"
     assert lock.requirements[:2] == ("scikit-learn==1.5", "Pandas>=2")

@@ -174,7 +174,7 @@ def test_scikit_learn_still_refuses_nan_and_infinity(zoo: Zoo) -> None:
     loaded = load(spec)
     for value in (np.nan, np.inf):
         header, body = InputPlan(spec.signature).pack(NUMBERS * value)
-        with pytest.raises(ValueError, match="NaN|infinity"):
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
             ask(loaded, header, body)
 
 

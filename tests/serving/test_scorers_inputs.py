@@ -12,8 +12,8 @@ import pytest
 from mlops_jupyter.serving import stacking
 from mlops_jupyter.serving.modelio import InputPlan
 from mlops_jupyter.serving.sameness import same
-from tests.serving.signatures import entry, infer
 from tests.serving.signatures import compiled as compile_signature
+from tests.serving.signatures import entry, infer
 
 
 def column(kind: str, name: Any = "x", **more: Any) -> dict[str, Any]:

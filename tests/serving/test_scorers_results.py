@@ -105,7 +105,9 @@ FRAMES = {
     "mixed": pd.DataFrame({"a": [1, 2], "b": [0.5, None], "c": ["x", None], "d": [True, False]}),
     "numbered columns": pd.DataFrame(np.arange(6.0).reshape(2, 3)),
     "equal names": pd.DataFrame([[1, 2.0]], columns=["a", "a"]),
-    "two header levels": pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_product([["a"], [1, 2]])),
+    "two header levels": pd.DataFrame(
+        [[1, 2]], columns=pd.MultiIndex.from_product([["a"], [1, 2]])
+    ),
     "named header": pd.DataFrame([[1, 2]], columns=pd.Index(["a", "b"], name="measure")),
     "indexed": pd.DataFrame({"a": [1, 2]}, index=["x", "y"]),
     "no rows": pd.DataFrame({"a": pd.Series([], dtype="f8"), "b": pd.Series([], dtype="i4")}),

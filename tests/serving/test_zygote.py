@@ -1,4 +1,4 @@
-"""Zygotes: quick forks, small workers, honest exits, one clear error when an environment is broken."""
+"""Zygotes: quick forks, small workers, honest exits, one clear error when something is broken."""
 
 from __future__ import annotations
 

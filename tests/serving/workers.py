@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import sys
 import threading
@@ -23,7 +22,7 @@ SECONDS = 60.0
 """Longest wait for anything; what is waited for takes milliseconds."""
 
 
-class ModelFailed(Exception):  # noqa: N818 - it stands for what the model raised
+class ModelFailed(Exception):
     """An ERROR frame."""
 
     def __init__(self, header: dict[str, Any]) -> None:
@@ -183,5 +182,5 @@ def open_fds(pid: int) -> dict[int, str]:
     found = {}
     for entry in folder.iterdir():
         with contextlib.suppress(OSError):
-            found[int(entry.name)] = os.readlink(entry)
+            found[int(entry.name)] = str(entry.readlink())
     return found

@@ -34,8 +34,8 @@ MIXED = pd.DataFrame(
         "city": ["Oslo", "Łódź", None, "Oslo", "", "Łódź", "Kyiv", "Oslo"],
         "member": [True, False, True, True, False, False, True, False],
         "since": pd.to_datetime(
-            ["2020-01-01", "2021-05-05T10:30", None, "1969-12-31", "2024-02-29", "2020-01-01"]
-            + ["2262-01-01", "1700-01-01"],
+            "2020-01-01 2021-05-05T10:30 NaT 1969-12-31 2024-02-29 2020-01-01 "
+            "2262-01-01 1700-01-01".split(),
             format="ISO8601",
         ).astype("datetime64[ns]"),
     }
@@ -44,7 +44,7 @@ MIXED = pd.DataFrame(
 
 @dataclass
 class Entry:
-    """A saved model: its folder, frames to call it on, and the way that is expected to be chosen."""
+    """A saved model: its folder, frames to call it on, and the way that should be chosen."""
 
     path: Path
     frames: list[Any]
@@ -87,7 +87,9 @@ def _sklearn(path: Path, model: Any, data: Any = NUMBERS, **options: Any) -> Non
     _save(mlflow.sklearn, model, path, data, serialization_format="cloudpickle", **options)
 
 
-def save_custom(path: Path, make: Callable[[Any], Any], data: Any = NUMBERS, **options: Any) -> None:
+def save_custom(
+    path: Path, make: Callable[[Any], Any], data: Any = NUMBERS, **options: Any
+) -> None:
     """Save a model of one's own, pickled by value."""
     signature = options.pop("signature", None) or infer_signature(data)
     with warnings.catch_warnings():
@@ -283,7 +285,7 @@ def statsmodels_ols(path: Path) -> Entry:
 def statsmodels_formula(path: Path) -> Entry:
     import statsmodels.formula.api
 
-    data = NUMBERS.assign(y=AMOUNT + [0, 1, 0, 2, 0, 1, 0, 1])
+    data = NUMBERS.assign(y=AMOUNT + np.array([0, 1, 0, 2, 0, 1, 0, 1]))
     model = statsmodels.formula.api.ols("y ~ a + np.square(b)", data).fit()
     _save(mlflow.statsmodels, model, path, NUMBERS)
     return Entry(path, _few(NUMBERS), "statsmodels-frame", True)
