@@ -14,7 +14,7 @@ help: ## Show this list
 $(STAMP): pyproject.toml mlops_jupyter/__init__.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) pip install --quiet --python $(BIN)/python -e ".[dev,demo]"
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[dev,demo]"
 	@touch $@
 
 demo: $(STAMP) ## Set up and run the first example notebook from start to end

@@ -14,16 +14,19 @@ import logging.handlers
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from mlops_jupyter.hub.home import Home, home_path, open_home
+from mlops_jupyter.hub.home import Home, open_home
 from mlops_jupyter.hub.lock import HubLock, claim
 from mlops_jupyter.types import InvalidRequest, MlopsError
+from mlops_jupyter.types.home import state_home
 
 READY_FD = "MLOPS_JUPYTER_READY_FD"
 PORT = "MLOPS_JUPYTER_PORT"
 LOG_BYTES = 4 * 1024 * 1024
 LOG_FILES = 3
+LOOK_SECONDS = 5.0
 GRACE_SECONDS = 10.0
 """How long calls in hand may take when the hub is stopped."""
 
@@ -66,7 +69,7 @@ def main() -> int:
     os.umask(0o077)
     ready = ReadyLine()
     try:
-        home = open_home(home_path())
+        home = open_home(state_home())
         _log_to(home)
         lock = claim(home.lock)
         if isinstance(lock, dict):
@@ -111,12 +114,22 @@ async def _serve(home: Home, port: int | None, lock: HubLock, ready: ReadyLine) 
         lock.publish(said)
         ready.runs({**said, "pid": os.getpid()})
         _log.info("the hub runs at %s, process %d", said["url"], os.getpid())
+        watch = loop.create_task(_watch_lock(home, lock, hub.request_stop))
         await hub.stop_requested()
+        watch.cancel()
         _log.info("the hub stops")
     finally:
         lock.clear()
         await hub.close(GRACE_SECONDS)
     _log.info("the hub has stopped")
+
+
+async def _watch_lock(home: Home, lock: HubLock, stop: Callable[[], None]) -> None:
+    """Stop once the state directory is gone: nobody would find this hub any more."""
+    while lock.stands(home.lock):
+        await asyncio.sleep(LOOK_SECONDS)
+    _log.error("the state directory was deleted or replaced")
+    stop()
 
 
 def _loop_factory() -> Any:

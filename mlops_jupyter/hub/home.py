@@ -66,15 +66,6 @@ class Home:
         return self.logs / "workers" / f"{endpoint}-{version}.log"
 
 
-def home_path() -> Path:
-    """``MLOPS_JUPYTER_HOME``, or the platform's place for a user's state."""
-    if named := os.environ.get("MLOPS_JUPYTER_HOME"):
-        return Path(named).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("mlops-jupyter"))
-
-
 def open_home(root: Path) -> Home:
     """Make the state directory and its folders with mode 0700, and prove that they can be written.
 

@@ -65,6 +65,13 @@ class HubLock:
         """Say that nobody should come any more; the lock itself stays held."""
         os.ftruncate(self._descriptor, 0)
 
+    def stands(self, path: Path) -> bool:
+        """Whether `path` is still the file that is locked, and not deleted or replaced."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), path.stat())
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Let the next one have it."""
         os.close(self._descriptor)

@@ -20,7 +20,7 @@ from mlops_jupyter.access import Authenticator, authorise
 from mlops_jupyter.audit import Ledger
 from mlops_jupyter.serving import oip, telemetry
 from mlops_jupyter.serving.connection import Exchange
-from mlops_jupyter.serving.messages import Handler, Request, Response
+from mlops_jupyter.serving.messages import Handler, Request, Response, error_head
 from mlops_jupyter.serving.prediction import Prediction
 from mlops_jupyter.serving.recorder import Recorder
 from mlops_jupyter.serving.replica import Call
@@ -227,7 +227,7 @@ class Gateway:
             try:
                 response = self._inspect(match, caller, denied)
             except MlopsError as error:
-                exchange.reply(error.status, oip.error(error))
+                exchange.reply(error.status, oip.error(error), head=error_head(error))
             else:
                 assert isinstance(response.body, bytes)
                 exchange.reply(response.status, response.body, response.content_type)

@@ -307,8 +307,8 @@ class Pool:
         for replica in sorted(alive, key=_dispensable)[: max(-missing, 0)]:
             if replica in self._idle:
                 self._idle.remove(replica)
+            replica.dismissed = True
             if replica.state == "starting":
-                replica.dismissed = True
                 replica.state = "gone"
                 replica.kill()
             else:
@@ -357,10 +357,11 @@ class Pool:
             self._finish(call, replica.died())
         if self._closed:
             return
-        if not replica.overdue and monotonic() - replica.started_at < _STABLE_SECONDS:
-            self._back_off()
-        else:
-            self._failures = 0
+        if not replica.dismissed:
+            if not replica.overdue and monotonic() - replica.started_at < _STABLE_SECONDS:
+                self._back_off()
+            else:
+                self._failures = 0
         self._reconcile()
 
     def _forget(self, replica: Replica) -> None:

@@ -71,7 +71,7 @@ class Replica(asyncio.Protocol):
         self.ready_header: dict[str, Any] = {}
         self.started_at = monotonic()
         self.overdue = False  # killed by us, for a call past its deadline
-        self.dismissed = False  # no longer wanted before it was ready
+        self.dismissed = False  # no longer wanted: its end is no failure
         self.exit_reason = ""
         self._on_result = on_result
         self._on_lost = on_lost

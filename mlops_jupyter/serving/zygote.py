@@ -119,7 +119,6 @@ class Zygote:
         self._sock = sock
         self._log = log
         self._workers: dict[int, WorkerProcess] = {}
-        self._early: dict[int, int] = {}  # exits that were reported before the reply with the id
         self._turn = asyncio.Lock()
         self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._next_id = 0
@@ -166,6 +165,9 @@ class Zygote:
         except OSError as error:
             ours.close()
             raise _broken(f"{error.strerror or error}: the interpreter cannot be run.") from error
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
         zygote = cls(process, ours, log_path)
@@ -240,14 +242,7 @@ class Zygote:
 
     async def _start(self, how: str, spec: WorkerSpec, sock: socket.socket) -> WorkerProcess:
         answer = await self._ask({"op": how, "spec": spec.to_json()}, sock)
-        process = WorkerProcess(answer["pid"])
-        if process.pid in self._early:
-            process.ended(self._early.pop(process.pid))
-        elif not self.alive:
-            process.kill()
-            process.ended(-signal.SIGKILL)
-        else:
-            self._workers[process.pid] = process
+        process: WorkerProcess = answer["worker"]
         return process
 
     async def _ask(
@@ -321,13 +316,15 @@ class Zygote:
         said = frame.header
         if frame.kind != EVENT:
             reply = self._replies.get(frame.id)
+            if "pid" in said:
+                # here and not where it is waited for: its exit may be the next message
+                said["worker"] = self._workers[said["pid"]] = WorkerProcess(said["pid"])
             if reply is not None and not reply.done():
                 reply.set_result(said)
+            elif "pid" in said:
+                said["worker"].kill()  # who asked for it has gone
         elif said["event"] == "exit":
-            worker = self._workers.pop(said["pid"], None)
-            if worker is None:
-                self._early[said["pid"]] = said["status"]
-            else:
+            if worker := self._workers.pop(said["pid"], None):
                 worker.ended(said["status"])
         elif not self._ready.done():
             self._ready.set_result(said)

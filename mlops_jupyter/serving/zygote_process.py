@@ -36,6 +36,7 @@ REPLY, EVENT, REQUEST = 16, 17, 18
 
 _READ = 1 << 16
 _DRAIN = 1 << 20
+_LAST_READS = 16
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
@@ -201,8 +202,9 @@ class ZygoteProcess:
             _kill_group(pid)
             _, status = os.waitpid(pid, 0)
             child = self._children.pop(pid)
-            while child.output in self._selector.get_map() and _pending(child.output):
-                self._drain(child)
+            for _ in range(_LAST_READS):  # bounded: what has left the session may print for ever
+                if child.output in self._selector.get_map() and _pending(child.output):
+                    self._drain(child)
             self._forget(child.output)
             self._forget(child.findings)
             code = os.waitstatus_to_exitcode(status)

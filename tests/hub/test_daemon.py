@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -202,6 +203,13 @@ def test_idle_it_is_small_and_has_imported_nothing_heavy(start):
     code = "import sys, mlops_jupyter.hub.hub; print(*{name.split('.')[0] for name in sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(found.stdout.split()) & HEAVY == set()
+
+
+def test_it_ends_when_its_state_directory_is_deleted(start, tmp_path):
+    hub = start()
+    hub.line()
+    shutil.rmtree(tmp_path / "state")
+    hub.process.wait(60)
 
 
 def test_the_interrupt_key_ends_it_too(start):

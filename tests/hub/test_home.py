@@ -5,8 +5,9 @@ import stat
 
 import pytest
 
-from mlops_jupyter.hub.home import Home, home_path, local_token, open_home
+from mlops_jupyter.hub.home import Home, local_token, open_home
 from mlops_jupyter.types import Unavailable
+from mlops_jupyter.types.home import state_home
 
 
 def mode(path):
@@ -15,12 +16,12 @@ def mode(path):
 
 def test_the_environment_variable_names_the_directory(monkeypatch, tmp_path):
     monkeypatch.setenv("MLOPS_JUPYTER_HOME", str(tmp_path / "state"))
-    assert home_path() == tmp_path / "state"
+    assert state_home() == tmp_path / "state"
 
 
 def test_without_the_variable_it_is_the_platforms_place(monkeypatch):
     monkeypatch.delenv("MLOPS_JUPYTER_HOME", raising=False)
-    assert home_path().name == "mlops-jupyter"
+    assert state_home().name == "mlops-jupyter"
 
 
 def test_it_and_its_folders_are_for_their_owner_only(tmp_path):

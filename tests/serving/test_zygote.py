@@ -380,3 +380,47 @@ def test_settling_moves_objects_out_of_the_collectors_sight() -> None:
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_a_fork_that_nobody_waits_for_any_more_is_ended(
+    nursery: Nursery, cancer_spec: WorkerSpec
+) -> None:
+    async def give_up() -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            fork = asyncio.create_task(nursery.zygote.fork(cancer_spec, theirs))
+            while not nursery.zygote._replies:
+                await asyncio.sleep(0)
+            fork.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await fork
+            (worker,) = [await _next_worker(nursery.zygote)]
+            assert await worker.wait() == -signal.SIGKILL
+
+    nursery.run(give_up())
+    worker = nursery.start(cancer_spec)
+    worker.ready()
+    assert worker.stop() == 0
+
+
+async def _next_worker(zygote: Zygote) -> Any:
+    while not zygote._workers:
+        await asyncio.sleep(0)
+    return next(iter(zygote._workers.values()))
+
+
+def test_a_hundred_workers_that_die_at_once_are_all_reported(alone: Nursery) -> None:
+    nowhere = WorkerSpec("e", "m", 1, "/nowhere")
+
+    async def storm() -> list[int]:
+        async def one() -> int:
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                process = await alone.zygote.fork(nowhere, theirs)
+            process.kill()
+            return await process.wait()
+
+        return await asyncio.gather(*(one() for _ in range(100)))
+
+    assert set(alone.run(storm())) <= {-signal.SIGKILL, 0, 1}
+    assert alone.zygote.alive

@@ -34,8 +34,10 @@ MIXED = pd.DataFrame(
         "city": ["Oslo", "Łódź", None, "Oslo", "", "Łódź", "Kyiv", "Oslo"],
         "member": [True, False, True, True, False, False, True, False],
         "since": pd.to_datetime(
-            "2020-01-01 2021-05-05T10:30 NaT 1969-12-31 2024-02-29 2020-01-01 "
-            "2262-01-01 1700-01-01".split(),
+            [
+                *("2020-01-01", "2021-05-05T10:30", None, "1969-12-31"),
+                *("2024-02-29", "2020-01-01", "2262-01-01", "1700-01-01"),
+            ],
             format="ISO8601",
         ).astype("datetime64[ns]"),
     }
