@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mlops_jupyter.audit import schema
-from mlops_jupyter.audit.zones import EQUAL, needle
+from mlops_jupyter.audit.zones import EQUAL, needle, pair_needle
 from mlops_jupyter.types.errors import InvalidRequest
 
 _LONGEST = 256
@@ -76,7 +76,10 @@ class Filters:
 
     def needles(self) -> list[bytes]:
         """What a block's summary must hold for the block to be looked at."""
-        return [needle(name, value) for name, value in self.equal().items()]
+        found = [needle(name, value) for name, value in self.equal().items()]
+        if self.endpoint is not None and self.caller is not None:
+            found.append(pair_needle(self.endpoint, self.caller))
+        return found
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         """The conditions on a record's search columns."""

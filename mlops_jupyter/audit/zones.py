@@ -30,6 +30,7 @@ EQUAL = (
 """Columns that can be searched by equality."""
 
 _EQUAL_AT = tuple((name, _COLUMNS.index(name)) for name in EQUAL)
+_ENDPOINT, _CALLER = _COLUMNS.index("endpoint"), _COLUMNS.index("caller")
 _CHUNK = 256
 _LONGEST_RANGE = 16
 _WINDOW = 16
@@ -46,6 +47,11 @@ def needle(name: str, value: object) -> bytes:
     return sha256(f"{name}={value}".encode("utf-8", "replace")).digest()[:NEEDLE_BYTES]
 
 
+def pair_needle(endpoint: str, caller: str) -> bytes:
+    """What stands in a summary when this caller called this endpoint: the commonest question."""
+    return needle("endpoint\ncaller", f"{endpoint}\n{caller}")
+
+
 def zone_row(block: int, rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     """The `zone` table's row of a full block of search columns."""
     by_column = list(zip(*rows, strict=True))
@@ -56,6 +62,11 @@ def zone_row(block: int, rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
         for name, at in _EQUAL_AT
         for value in set(by_column[at])
         if value is not None
+    ]
+    needles += [
+        pair_needle(endpoint, caller)
+        for endpoint, caller in set(zip(by_column[_ENDPOINT], by_column[_CALLER], strict=True))
+        if endpoint is not None and caller is not None
     ]
     return (
         block,

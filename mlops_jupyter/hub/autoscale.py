@@ -8,8 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from mlops_jupyter.hub.endpoints import Endpoints
-from mlops_jupyter.hub.live import LiveEndpoint
-from mlops_jupyter.scaling import TICK_SECONDS, decide
+from mlops_jupyter.scaling import TICK_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -21,17 +20,7 @@ async def autoscale(endpoints: Endpoints, clock: Callable[[], float] = monotonic
         for live in endpoints:
             try:
                 if live.spec.deployed and live.loaded:
-                    scale_once(live, clock())
+                    live.rescale(clock())
                     endpoints.note_recovery(live)
             except Exception:
                 _log.exception("endpoint %s could not be scaled", live.name)
-
-
-def scale_once(live: LiveEndpoint, now: float) -> None:
-    """Decide for one endpoint and apply it."""
-    metrics = live.window.metrics(now)
-    decision = decide(live.spec.scaling, metrics, live.ready, now, live.scaler)
-    live.scaler = decision.state
-    live.scaling_reason = decision.reason
-    live.desired = decision.desired
-    live.apply()

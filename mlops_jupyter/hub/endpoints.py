@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from time import monotonic
 
 from mlops_jupyter.hub import records
 from mlops_jupyter.hub.catalogue import Catalogue
@@ -253,6 +254,8 @@ class Endpoints:
             live.coming = {}
         before, live.loaded, live.stored, live.problem = live.loaded, loaded, wanted, None
         self._switch(live)
+        if change.action == "scale":
+            live.rescale(monotonic())
         self._fleet.retire(_unused(before, loaded))
 
     def _switch(self, live: LiveEndpoint) -> None:

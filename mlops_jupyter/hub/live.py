@@ -7,7 +7,7 @@ from time import monotonic
 
 from mlops_jupyter.hub.fleet import Loaded
 from mlops_jupyter.hub.state import StoredEndpoint
-from mlops_jupyter.scaling import AutoscalerState, ConcurrencyWindow
+from mlops_jupyter.scaling import AutoscalerState, ConcurrencyWindow, decide
 from mlops_jupyter.serving.pool import Pool
 from mlops_jupyter.types import EndpointSpec, MlopsError, Traffic
 
@@ -82,6 +82,14 @@ class LiveEndpoint:
         self.window.touch(monotonic())
         shares = share(self.desired, spec.traffic)
         return [(loaded[version], count) for version, count in shares.items()]
+
+    def rescale(self, now: float) -> None:
+        """Decide how many replicas there should be and why, and apply it."""
+        metrics = self.window.metrics(now)
+        decision = decide(self.spec.scaling, metrics, self.ready, now, self.scaler)
+        self.scaler, self.scaling_reason = decision.state, decision.reason
+        self.desired = decision.desired
+        self.apply()
 
     def apply(self) -> None:
         """Give every version its share of the desired replicas."""
