@@ -27,6 +27,10 @@ from mlops_jupyter.types import (
 
 LOAD_SECONDS = 300.0
 _TICK_SECONDS = 0.025
+_QUIET_TURNS = 4
+_HEAVY_US = 1000
+"""Predict time from which a worker is kept busy at once; a lighter one gets larger batches."""
+
 _BACKOFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STABLE_SECONDS = 30.0
 
@@ -132,17 +136,32 @@ class Pool:
         self._queue.append(call)
         self.count(1)
         if self._idle:
-            if not self._dispatch_due:
-                # at the end of this turn of the loop, so that what arrives together goes together
-                self._dispatch_due = True
-                asyncio.get_running_loop().call_soon(self._dispatch)
+            self._dispatch_soon()
         elif not self.desired:
             self.scale(1)
         if self._tick is None:
             self._arm_tick()
 
+    def _dispatch_soon(self) -> None:
+        """Dispatch at the end of this turn of the event loop, so that what arrives together, and
+        what arrives while that is read, goes together. A lone call waits for nothing."""
+        if not self._dispatch_due:
+            self._dispatch_due = True
+            self._await_quiet(_QUIET_TURNS)
+
+    def _await_quiet(self, turns: int) -> None:
+        waiting = len(self._queue)
+
+        def turn_ended() -> None:
+            if turns and len(self._queue) > waiting:
+                self._await_quiet(turns - 1)
+            else:
+                self._dispatch_due = False
+                self._dispatch()
+
+        asyncio.get_running_loop().call_soon(turn_ended)
+
     def _dispatch(self) -> None:
-        self._dispatch_due = False
         while self._queue and self._idle:
             replica = self._idle.pop()
             batch = self._next_batch(bool(replica.ready_header.get("batchable")))
@@ -187,9 +206,12 @@ class Pool:
             self._retry_alone(batch)
             self._dispatch()
             return
-        self._dispatch()  # the worker predicts while we encode and commit
+        if predict_us > _HEAVY_US:
+            self._dispatch()  # the worker predicts while we encode and commit
         for call, outcome in zip(batch, outcomes, strict=True):
             self._finish(call, outcome, predict_us)
+        if self._queue:
+            self._dispatch_soon()
 
     def _retry_alone(self, batch: list[Call]) -> None:
         """One row may have spoilt the batch: each call again by itself finds the one."""
