@@ -175,7 +175,7 @@ def _ours(folder: Path, model: Path, columns: list[str], row: list[float]) -> li
     mj.register("cancer", mlflow.sklearn.load_model(str(model)), example)
     hub = Hub.connect()
     info = hub.info()
-    pid = info["pid"] if isinstance(info, dict) else info.pid
+    pid = info.pid
     servers = []
     head, tail = _oip_columns(columns, row)
     for name, audit, mode in (
@@ -186,9 +186,9 @@ def _ours(folder: Path, model: Path, columns: list[str], row: list[float]) -> li
         begun = time.perf_counter()
         mj.deploy("cancer/1", name=name, audit=audit, mode=mode, deadline=30.0)
         ready = time.perf_counter() - begun
-        url = info["url"] if isinstance(info, dict) else info.url
+        url = info.url
         made = hub.create_token(application="bench", endpoints=[name], expires_seconds=3600)
-        token = made["token"] if isinstance(made, dict) else made.token
+        token = made.token
         servers.append(
             Server(
                 f"ours, {name.replace('-', ' ')}",

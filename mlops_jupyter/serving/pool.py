@@ -144,7 +144,8 @@ class Pool:
 
     def _dispatch_soon(self) -> None:
         """Dispatch at the end of this turn of the event loop, so that what arrives together, and
-        what arrives while that is read, goes together. A lone call waits for nothing."""
+        what arrives while that is read, goes together. A lone call waits for nothing.
+        """
         if not self._dispatch_due:
             self._dispatch_due = True
             self._await_quiet(_QUIET_TURNS)

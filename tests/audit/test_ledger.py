@@ -455,21 +455,13 @@ def test_whatever_was_appended_can_be_read_back_and_verified(
     engine.dispose()
 
 
-def test_the_room_is_imported_quickly_and_without_numeric_libraries() -> None:
+def test_the_room_is_imported_without_numeric_libraries() -> None:
     code = (
-        "import sys, time; t = time.process_time(); import mlops_jupyter.audit; "
-        "print(time.process_time() - t, [m for m in ('numpy', 'pandas', 'pyarrow', 'mlflow') "
-        "if m in sys.modules])"
+        "import sys; import mlops_jupyter.audit; "
+        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'mlflow') if m in sys.modules])"
     )
-    best = 9.0
-    for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-        seconds, _, loaded = done.stdout.decode().partition(" ")
-        assert loaded.strip() == "[]"
-        best = min(best, float(seconds))
-        if best < 0.25:
-            break
-    assert best < 0.5, "0.25 s is the aim; twice that means something heavy came in"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"
 
 
 def test_the_exact_bytes_of_a_record_are_one_canonical_line(home: Home) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import struct
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,29 +100,16 @@ def test_what_mlflow_writes_is_what_compile_reads() -> None:
     assert signature.params.defaults == {"cut": 0.5, "many": [1, 2]}
 
 
-def test_importing_the_protocols_is_quick_and_brings_no_numpy_pandas_or_mlflow(
-    tmp_path: Path,
-) -> None:
+def test_importing_the_protocols_brings_no_numpy_pandas_or_mlflow() -> None:
     program = (
-        "import sys, time, orjson, msgspec\n"
-        "began = time.process_time()\n"
+        "import sys\n"
         "import mlops_jupyter.serving.oip, mlops_jupyter.serving.invocations\n"
         "import mlops_jupyter.serving.stacking\n"
-        "took = time.process_time() - began\n"
-        "print(took, {'numpy', 'pandas', 'mlflow'} & set(sys.modules))"
+        "print({'numpy', 'pandas', 'mlflow'} & set(sys.modules))"
     )
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    seconds = []
-    for _ in range(5):  # the first one compiles
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            capture_output=True, text=True, check=True, env=environment,
-        )  # fmt: skip
-        took, heavy = done.stdout.split(" ", 1)
-        assert heavy.strip() == "set()"
-        seconds.append(float(took))
-    assert min(seconds) < 0.05
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 # -- examples -------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import signal
 import socket
 import statistics
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,26 +72,20 @@ def alone(tmp_path: Path) -> Iterator[Nursery]:
 # -- quick and small ------------------------------------------------------------------------------
 
 
-def test_a_fork_answers_quickly_and_a_second_worker_is_small(
-    nursery: Nursery, cancer_spec: WorkerSpec, cancer: Any, record_property: Any
+def test_a_second_worker_of_a_version_is_small(
+    nursery: Nursery, cancer_spec: WorkerSpec, cancer: Any
 ) -> None:
     header, body = InputPlan(cancer_spec.signature).pack(cancer.data.head(1))
     first = nursery.start(cancer_spec)
     first.ready()
-    seconds, private = [], []
-    for _ in range(9):
-        started = time.perf_counter()
+    private = []
+    for _ in range(5):
         worker = nursery.start(cancer_spec)
         assert worker.ready()["path"] == "sklearn-matrix"
         worker.predict(header, body)
-        seconds.append(time.perf_counter() - started)
         private.append(memory_kb(worker.pid, "Private_Dirty", "Private_Clean"))
         assert worker.stop() == 0
     nursery.end_workers()
-    record_property("fork_to_first_prediction_ms", statistics.median(seconds) * 1e3)
-    record_property("private_kb", statistics.median(private))
-    # measured 25 ms and 14 MB; the machine may be busy with other things
-    assert min(seconds) < 0.15
     assert statistics.median(private) < 25_000
 
 
