@@ -142,7 +142,7 @@ def _litserve(folder: Path, model: Path, columns: list[str], row: list[float]) -
     subprocess.run(
         [uv, "venv", "-q", "--python", sys.executable, str(folder / "litserve")], check=True
     )
-    packages = ["litserve", "mlflow-skinny", "scikit-learn", "pandas", "numpy", "cloudpickle"]
+    packages = ["litserve", "mlflow-skinny", "scikit-learn", "pandas", "numpy", "skops"]
     import mlflow
     import sklearn
 
@@ -211,8 +211,15 @@ def _spawn(
 ) -> Server:
     begun = time.perf_counter()
     log = Path(tempfile.gettempdir()) / f"bench-{name.replace(' ', '-').replace(',', '')}.log"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            env={**os.environ, "PATH": path},  # mlflow looks for uvicorn there
+        )
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
