@@ -62,6 +62,8 @@ class Writer:
         self._payload_rows = 0
         self._path = database_path(engine)
         self._file: tuple[int, int] | None = None
+        self._driver: Any = None
+        self._closed = engine.dialect.loaded_dbapi.ProgrammingError
         self.tree = Frontier()
         self.stale = True
 
@@ -87,6 +89,7 @@ class Writer:
             ).first()
             if not self._is_here(connection):
                 raise CommitFailed(LOST)
+            self._driver = driver_connection(connection)
             last_payload = connection.execute(sa.select(sa.func.max(schema.payload.c.id))).scalar()
         self._recent = Recent()
         # rows without a batch are for verify to tell; here they must not be in the way
@@ -110,13 +113,15 @@ class Writer:
         tree, nodes = self.tree.extended(batch.hashes)
         stage = "write"
         try:
-            with self._engine.begin() as connection:
-                if entries:
-                    self._write(driver_connection(connection).cursor(), batch, tree, nodes)
-                if also is not None:
+            if also is None:
+                self._commit_quickly(batch, tree, nodes)
+            else:
+                with self._engine.begin() as connection:
+                    if entries:
+                        self._write(driver_connection(connection).cursor(), batch, tree, nodes)
                     stage = "also"
                     also(connection)
-                stage = "commit"
+                    stage = "commit"
         except BaseException as error:
             outage = outage_of(error)
             self.stale = outage is not LOCKED and (outage is not None or stage != "also")
@@ -129,6 +134,29 @@ class Writer:
         self._payload_rows = batch.payloads.next_id
         self._recent.add(batch.payloads.stored)
         return Range(first, len(entries), tuple(batch.ids))
+
+    def _commit_quickly(self, batch: Batch, tree: Frontier, nodes: list[Node]) -> None:
+        """A transaction of our own statements only, without the connection pool's bookkeeping.
+
+        The engine has one connection, and it is free: everything that writes does so in one turn
+        of one thread.
+        """
+        try:
+            cursor = self._driver.cursor()
+        except self._closed:
+            # the pool has dropped the connection since
+            with self._engine.connect() as connection:
+                self._driver = driver_connection(connection)
+            cursor = self._driver.cursor()
+        driver, dialect = self._driver, self._engine.dialect
+        cursor.execute("BEGIN")
+        try:
+            if batch.leaves:
+                self._write(cursor, batch, tree, nodes)
+            dialect.do_commit(driver)
+        except BaseException:
+            dialect.do_rollback(driver)
+            raise
 
     def _identify(self) -> tuple[int, int] | None:
         if self._path is None:

@@ -302,9 +302,9 @@ def test_another_file_in_the_databases_place_is_not_written_to(home: Home) -> No
             home.ledger.append([prediction(2)])
 
 
-def test_another_connection_in_use_is_an_outage_and_no_crash(home: Home) -> None:
+def test_a_transaction_left_open_is_an_outage_and_no_crash(home: Home) -> None:
     home.fill(1)
-    with home.engine.connect(), pytest.raises(AuditUnavailable):
+    with home.engine.begin(), pytest.raises(AuditUnavailable):
         home.ledger.append([prediction(1)])
     home.fill(1)
     assert home.verify().ok
