@@ -47,7 +47,7 @@ def test_an_elastic_endpoint_grows_under_load_and_shrinks_after(
     with Load(home, "churn", body, clients=12) as load:
         until(lambda: ready(churn) == 3, "it did not grow to three replicas")
         status = churn.status("churn")
-        assert "concurrent" in status.replicas[0].reason or "concurrent" in status.reason
+        assert "calls at once" in status.replicas[0].reason or "calls at once" in status.reason
         load.more(50)
     assert {answer.status for answer in load.answers} == {200}
     mj.scale("churn", "fixed:1")

@@ -25,7 +25,8 @@ BUSY_MS = 200
 """How long a commit waits for a lock. It blocks the hub's loop, so it is short."""
 
 PAGE_BYTES = 8192
-CHECKPOINT_PAGES = 512
+CHECKPOINT_PAGES = 2048
+"""16 MB: fewer, and measured not slower, than with 4 MB; what waits for one is the slowest call."""
 _SETTINGS = (
     f"PRAGMA page_size={PAGE_BYTES}",
     "PRAGMA journal_mode=WAL",

@@ -20,6 +20,7 @@ from mlops_jupyter.hub.fleet import Fleet, Loaded
 from mlops_jupyter.hub.live import LiveEndpoint
 from mlops_jupyter.hub.state import State, StoredEndpoint
 from mlops_jupyter.serving.gateway import Gateway
+from mlops_jupyter.serving.routing import how_to_deploy, no_endpoint
 from mlops_jupyter.types import (
     AuditPolicy,
     Caller,
@@ -29,11 +30,9 @@ from mlops_jupyter.types import (
     Limits,
     MlopsError,
     ModelVersion,
-    NotFound,
     ScalingPolicy,
     Traffic,
     check_name,
-    did_you_mean,
 )
 
 _log = logging.getLogger(__name__)
@@ -80,12 +79,7 @@ class Endpoints:
         """One endpoint; raise NotFound with the closest names otherwise."""
         check_name(name, "endpoint name")
         if name not in self._live:
-            raise NotFound(
-                f"There is no endpoint '{name}'.",
-                reason=did_you_mean(name, self._live),
-                fix=f"Deploy it: %deploy {name}.",
-                code="endpoint_not_found",
-            )
+            raise no_endpoint(name, self._live, fix=f"Deploy it: %deploy {name}.")
         return self._live[name]
 
     def under_change(self, name: str) -> str:
@@ -100,6 +94,8 @@ class Endpoints:
         """Serve `wanted.version` with all traffic; return after `wait` seconds at the latest."""
 
         async def build(present: StoredEndpoint | None) -> StoredEndpoint:
+            if wanted.scaling is not None:
+                self._fleet.check_scaling(wanted.scaling)
             version = await self._catalogue.add(wanted.version, caller)
             spec = _deployed(name, present.spec if present else None, version, wanted)
             before = present or StoredEndpoint(spec)
@@ -114,6 +110,7 @@ class Endpoints:
 
         async def build(present: StoredEndpoint | None) -> StoredEndpoint:
             stored = self._deployed(name, present)
+            self._fleet.check_scaling(scaling)
             spec = replace(stored.spec, scaling=scaling)
             return stored.changed(spec, caller.subject, served=stored.served)
 
@@ -175,6 +172,8 @@ class Endpoints:
         """Stop serving; the endpoint is remembered with its history."""
 
         async def build(present: StoredEndpoint | None) -> StoredEndpoint:
+            if present is None:
+                raise no_endpoint(name, self._live, fix="Look at those that are there: %mlops.")
             stored = self._deployed(name, present)
             spec = replace(stored.spec, deployed=False)
             return stored.changed(spec, caller.subject, served=False)
@@ -189,6 +188,7 @@ class Endpoints:
             live = LiveEndpoint(stored)
             self._live[stored.spec.name] = live
             if not stored.spec.deployed:
+                self._switch(live)
                 continue
             try:
                 live.loaded = self._make(live, stored.spec)
@@ -243,6 +243,7 @@ class Endpoints:
         try:
             if change.action not in ("scale", "undeploy"):
                 await self._fleet.load(live.wake(spec, loaded))
+                live.window.touch(monotonic())
             self._changes.record_outcome(change, wanted, main, keep=waits)
         except BaseException as error:
             if waits:
@@ -254,18 +255,22 @@ class Endpoints:
             live.coming = {}
         before, live.loaded, live.stored, live.problem = live.loaded, loaded, wanted, None
         self._switch(live)
-        if change.action == "scale":
-            live.rescale(monotonic())
         self._fleet.retire(_unused(before, loaded))
 
     def _switch(self, live: LiveEndpoint) -> None:
-        """Let the gateway serve the endpoint as it stands now: one assignment, no await."""
+        """Let the gateway serve the endpoint as it stands now: one assignment, no await.
+
+        How many replicas there are and why is decided anew, lest the status gives the reasons of
+        what was wanted before.
+        """
         if live.spec.deployed:
             served = {version: one.served for version, one in live.loaded.items()}
             self._gateway.set_endpoint(live.spec, served)
+            live.rescale(monotonic())
         else:
-            self._gateway.remove_endpoint(live.name)
-        live.apply()
+            self._gateway.remove_endpoint(live.spec)
+            live.scaling_reason = ""
+            live.apply()
 
     def _make(self, live: LiveEndpoint, spec: EndpointSpec) -> dict[int, Loaded]:
         """Pools for every version that `spec` needs; those that fit are kept."""
@@ -296,7 +301,7 @@ class Endpoints:
             raise Conflict(
                 f"Endpoint '{name}' is undeployed.",
                 reason=f"Its present revision is {stored.spec.revision}.",
-                fix=f"Deploy it again: %deploy {stored.spec.model}/{stored.spec.traffic.main}.",
+                fix=f"Deploy it again: {how_to_deploy(stored.spec)}.",
                 code="undeployed",
             )
         return stored

@@ -22,7 +22,7 @@ from mlops_jupyter.serving.routing import ServedVersion
 from mlops_jupyter.serving.signature import Signature
 from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.targets import Target
-from mlops_jupyter.types import EndpointSpec, Limits, ModelVersion, Unavailable
+from mlops_jupyter.types import EndpointSpec, Limits, ModelVersion, ScalingPolicy, Unavailable
 
 LOAD_SECONDS = 1800.0
 """Longest that a version may take to load, the making of its environment included."""
@@ -90,6 +90,10 @@ class Fleet:
         self._catalogue = catalogue
         self._target = target
         self._retiring: set[asyncio.Task[None]] = set()
+
+    def check_scaling(self, policy: ScalingPolicy) -> None:
+        """Raise InvalidRequest when the target cannot hold as many replicas as `policy` allows."""
+        self._target.check_replicas(policy.max)
 
     def make(
         self,

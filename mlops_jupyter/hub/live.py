@@ -24,6 +24,8 @@ class LiveEndpoint:
         Replicas of the whole endpoint, shadows apart.
     problem
         Why the last change failed, until one works.
+    mode
+        The way of scaling that `scaler` belongs to.
     pools
         Those of `serving`, whose calls in hand make the endpoint's concurrency.
     """
@@ -36,10 +38,12 @@ class LiveEndpoint:
     scaling_reason: str = ""
     window: ConcurrencyWindow = field(default_factory=ConcurrencyWindow)
     scaler: AutoscalerState = field(default_factory=AutoscalerState)
+    mode: str = ""
     pools: tuple[Pool, ...] = ()
 
     def __post_init__(self) -> None:
         self.desired = self.spec.scaling.min
+        self.mode = self.spec.scaling.mode
 
     @property
     def spec(self) -> EndpointSpec:
@@ -85,20 +89,31 @@ class LiveEndpoint:
 
     def rescale(self, now: float) -> None:
         """Decide how many replicas there should be and why, and apply it."""
+        policy = self.spec.scaling
+        if policy.mode != self.mode:
+            # how long nobody called before says nothing to a policy that was not there yet
+            self.mode, self.scaler = policy.mode, AutoscalerState()
+            self.window.touch(now)
         metrics = self.window.metrics(now)
-        decision = decide(self.spec.scaling, metrics, self.ready, now, self.scaler)
+        decision = decide(policy, metrics, self.ready, now, self.scaler)
         self.scaler, self.scaling_reason = decision.state, decision.reason
         self.desired = decision.desired
         self.apply()
 
     def apply(self) -> None:
-        """Give every version its share of the desired replicas."""
+        """Give every version its share of the desired replicas.
+
+        What a change under way has started for the spec to come is not taken away by this one.
+        """
         self.pools = tuple(one.pool for one in self.serving)
         bounds = self.spec.scaling
         self.desired = min(max(self.desired, bounds.min), bounds.max)
         for version, count in share(self.desired, self.spec.traffic).items():
-            if version in self.loaded and self.loaded[version].pool.desired != count:
-                self.loaded[version].pool.scale(count)
+            one = self.loaded.get(version)
+            if one is None:
+                continue
+            comes = self.coming.get(version) is one
+            one.pool.scale(max(count, one.pool.desired) if comes else count)
 
 
 def share(total: int, traffic: Traffic) -> dict[int, int]:

@@ -64,9 +64,10 @@ def _working_state(live: LiveEndpoint, change: str) -> tuple[str, str]:
         return ("loading" if starting or live.stored.served else "pending"), (
             reason or _pool_reason(behind[0] if behind else serving[0])
         )
-    if behind:
-        return "degraded", reason or _pool_reason(behind[0])
-    return "ready", reason or live.scaling_reason
+    hurt = [one for one in behind if one.pool.setback]
+    if hurt:
+        return "degraded", reason or _pool_reason(hurt[0])
+    return "ready", reason or (_coming_reason(serving) if behind else live.scaling_reason)
 
 
 def _change_reason(live: LiveEndpoint, change: str) -> str:
@@ -85,6 +86,13 @@ def _now(live: LiveEndpoint) -> list[Loaded]:
 
 def _pool_reason(one: Loaded) -> str:
     return f"Version {one.version.version}: {one.pool.reason or 'it is loading.'}"
+
+
+def _coming_reason(serving: list[Loaded]) -> str:
+    ready = sum(one.pool.ready_count for one in serving)
+    coming = sum(one.pool.pending for one in serving)
+    verb = "is" if coming == 1 else "are"
+    return f"{ready} of {ready + coming} replicas ready, {coming} {verb} loading"
 
 
 def _replicas(live: LiveEndpoint) -> list[Replicas]:

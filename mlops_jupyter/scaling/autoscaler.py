@@ -26,6 +26,7 @@ TICK_SECONDS = 2.0
 PANIC_THRESHOLD = 2.0
 MAX_SCALE_UP_RATE = 1000.0
 MAX_SCALE_DOWN_RATE = 2.0
+_NO_LOAD = "no load"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +132,15 @@ def _bounded(
         # whoever comes here is waited for, or has not been idle for long enough
         fewest = 1
     if desired > policy.max:
-        return Decision(policy.max, f"{reason}, limited to max {policy.max}", state)
+        return Decision(policy.max, f"{reason}, limited to the maximum {policy.max}", state)
     if desired >= fewest:
         return Decision(desired, reason, state)
     if policy.mode == "elastic":
-        why = f"raised to min {fewest}"
+        least = "raised to the minimum" if reason != _NO_LOAD else "the minimum is"
+        why = f"{least} {fewest}"
     elif metrics.in_flight:
-        why = "1 for the waiting call" if metrics.in_flight == 1 else "1 for the waiting calls"
+        calls = "call" if metrics.in_flight == 1 else "calls"
+        return Decision(fewest, f"1 for the waiting {calls}", state)
     else:
         left = policy.idle_seconds - metrics.idle_seconds
         why = f"the last one stays for another {left:.0f} s"
@@ -166,5 +169,7 @@ def _fewest(ready: int) -> int:
 
 
 def _load(value: float, seconds: int, policy: ScalingPolicy, wanted: int) -> str:
-    shown = f"{value:.1f}" if value >= 0.05 or value == 0 else "under 0.1"
-    return f"{shown} concurrent calls over {seconds} s / target {policy.target:g} = {wanted}"
+    if value == 0:
+        return _NO_LOAD
+    shown = f"{value:.1f}" if value >= 0.05 else "under 0.1"
+    return f"{shown} calls at once ({seconds} s average), target {policy.target:g} each: {wanted}"

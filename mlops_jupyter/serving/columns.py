@@ -19,6 +19,8 @@ MAX_ROWS = 1_000_000
 """Rows that one call may have; a body's size is bounded besides."""
 
 _MAX_HEADERS = 256
+_NAMED = 5
+"""How many columns an error names."""
 
 _FIXES = {
     "double": "Send numbers, and null where a value is missing.",
@@ -179,13 +181,25 @@ class Table:
         if not missing:
             return
         names = [f"'{self.keys[i]}'" for i in missing]
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        wrong = [f"{self.columns[i].key}: {self.columns[i].kind}" for i in missing[:5]]
+        shown = ", ".join(names[:_NAMED])
+        if len(names) > _NAMED:
+            shown += f" and {len(names) - _NAMED} more"
+        plural = "s" if len(names) > 1 else ""
         raise InvalidInput(
-            f"The data lacks the column{'s' if len(names) > 1 else ''} {shown}.",
-            reason=f"The signature of {self.ref} requires {len(self._required)} columns.",
-            fix=f"Send {'; '.join(wrong)}. Names are case-sensitive.",
+            f"The data lacks the column{plural} {shown}.",
+            reason=f"The signature of {self.ref} requires {_columns(len(self._required))}.",
+            fix=self._send_all(missing),
             code="missing_column",
+        )
+
+    def _send_all(self, missing: Sequence[int]) -> str:
+        """How to send what is missing: every column with its type, or where all of them stand."""
+        if len(missing) <= _NAMED:
+            wanted = [f"{self.keys[i]}: {self.columns[i].kind}" for i in missing]
+            return f"Send {'; '.join(wanted)}. Names are case-sensitive."
+        return (
+            f"Send all {_columns(len(self._required))} that the signature requires: "
+            "GET /v2/models/ENDPOINT lists them with their types. Names are case-sensitive."
         )
 
     def uneven(self, column: Column, length: int, rows: int) -> InvalidInput:
@@ -201,10 +215,14 @@ class Table:
         """The answer to a row that has not one cell a column."""
         return InvalidInput(
             f"Row {row} (counted from 0) has {length} values; "
-            f"the signature of {self.ref} has {self.width} columns.",
+            f"the signature of {self.ref} has {_columns(self.width)}.",
             fix=f"Send {self.width} values a row, in the order of the columns.",
             code="wrong_width",
         )
+
+
+def _columns(count: int) -> str:
+    return f"{count} column{'' if count == 1 else 's'}"
 
 
 def check_rows(rows: int) -> None:

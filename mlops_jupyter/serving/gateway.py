@@ -24,7 +24,14 @@ from mlops_jupyter.serving.messages import Handler, Request, Response, error_hea
 from mlops_jupyter.serving.prediction import Prediction
 from mlops_jupyter.serving.recorder import Recorder
 from mlops_jupyter.serving.replica import Call
-from mlops_jupyter.serving.routing import Match, Route, Router, ServedVersion
+from mlops_jupyter.serving.routing import (
+    Match,
+    Route,
+    Router,
+    ServedVersion,
+    how_to_deploy,
+    no_endpoint,
+)
 from mlops_jupyter.serving.telemetry import EndpointMeter, EndpointTelemetry, ReplicaCounts
 from mlops_jupyter.serving.tensors import Inputs
 from mlops_jupyter.types import (
@@ -34,7 +41,6 @@ from mlops_jupyter.types import (
     MlopsError,
     NotFound,
     Unauthenticated,
-    did_you_mean,
 )
 
 CONTROL_BODY_BYTES = 8 * 1024 * 1024
@@ -71,6 +77,7 @@ class Gateway:
         self._host_allowed = host_allowed
         self._router = Router()
         self._routes: dict[str, Route] = {}
+        self._undeployed: dict[str, EndpointSpec] = {}
         self._meters: dict[str, EndpointMeter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,10 +87,12 @@ class Gateway:
         """Serve an endpoint from now on with this traffic; calls under way finish as they began."""
         meter = self._meters.setdefault(spec.name, EndpointMeter())
         self._routes[spec.name] = Route(spec, versions, meter)
+        self._undeployed.pop(spec.name, None)
 
-    def remove_endpoint(self, name: str) -> None:
-        """Answer 404 for this endpoint from now on."""
-        self._routes.pop(name, None)
+    def remove_endpoint(self, spec: EndpointSpec) -> None:
+        """Answer 404 for this endpoint from now on, and say that it is undeployed."""
+        self._routes.pop(spec.name, None)
+        self._undeployed[spec.name] = spec
 
     def observe(self, name: str) -> EndpointTelemetry:
         """The last minute of an endpoint; zeros when it was never called."""
@@ -187,14 +196,16 @@ class Gateway:
 
     def _route(self, name: str) -> Route:
         route = self._routes.get(name)
-        if route is None:
+        if route is not None:
+            return route
+        if (spec := self._undeployed.get(name)) is not None:
             raise NotFound(
-                f"There is no endpoint '{name}'.",
-                reason=did_you_mean(name, self._routes),
-                fix=f"Deploy it: %deploy {name}.",
-                code="endpoint_not_found",
+                f"Endpoint '{name}' is undeployed.",
+                reason="It is remembered, and nothing answers for it.",
+                fix=f"Bring it back: {how_to_deploy(spec)}.",
+                code="undeployed",
             )
-        return route
+        raise no_endpoint(name, self._routes, fix=f"Deploy it: %deploy {name}.")
 
     def _check_host(self, request: Request) -> None:
         if request.peer.kind != "unix" and not self._host_allowed(

@@ -27,7 +27,7 @@ from mlops_jupyter.types import (
 
 LOAD_SECONDS = 300.0
 _TICK_SECONDS = 0.025
-_QUIET_TURNS = 4
+_QUIET_TURNS = 16
 _HEAVY_US = 1000
 """Predict time from which a worker is kept busy at once; a lighter one gets larger batches."""
 
@@ -62,6 +62,7 @@ class Pool:
         self.desired = 0
         self.concurrency = 0
         self.failure: MlopsError | None = None  # why the last start failed, until one works
+        self.setback = ""  # why a replica was lost or not started, until all that are wanted answer
         self._spawner = spawner
         self._on_concurrency = on_concurrency
         self._queue: deque[Call] = deque()
@@ -101,6 +102,8 @@ class Pool:
         if self.failure is not None:
             seconds = max(self._not_before - monotonic(), 0.0)
             return f"{self.failure} Next try in {seconds:.0f} s."
+        if self.setback:
+            return f"{self.setback} Another is being started."
         return "The model is loading." if self._starts else "A worker is about to start."
 
     @property
@@ -268,7 +271,10 @@ class Pool:
     # -- replicas -----------------------------------------------------------------------------
 
     def scale(self, desired: int) -> None:
-        """Want `desired` replicas: start what is missing, drain what is too much."""
+        """Want `desired` replicas: start what is missing, drain what is too much.
+
+        To want what is wanted already costs little, and mends a number that went astray.
+        """
         self.desired = desired
         self._reconcile()
 
@@ -336,6 +342,8 @@ class Pool:
                 replica.kill()
             else:
                 replica.drain()
+        if not self.pending:
+            self.setback = ""
         self._changed.set()
 
     def _retry_now(self) -> None:
@@ -365,7 +373,7 @@ class Pool:
             self.failure = None
             self._idle.append(replica)
             self._dispatch()
-            self._changed.set()
+            self._reconcile()
 
     def _on_lost(self, replica: Replica) -> None:
         """The worker is gone: its calls fail, the others wait for the next one."""
@@ -381,6 +389,7 @@ class Pool:
         if self._closed:
             return
         if not replica.dismissed:
+            self.setback = f"A worker is gone. {replica.exit_reason}"
             if not replica.overdue and monotonic() - replica.started_at < _STABLE_SECONDS:
                 self._back_off()
             else:
@@ -398,6 +407,7 @@ class Pool:
             if isinstance(error, MlopsError)
             else Unavailable("No worker can be started.", reason=f"{type(error).__name__}: {error}")
         )
+        self.setback = str(self.failure)
         self._back_off()
         if not self.ready_count:
             while self._queue:

@@ -91,8 +91,10 @@ class Replica(asyncio.Protocol):
         """Start the worker and wait until its model is loaded and has predicted once.
 
         Raises ModelError with the model's own words when it cannot be loaded, Unavailable when no
-        process can be started or it is not ready after `timeout` seconds.
+        process can be started, it is not ready after `timeout` seconds, or it was dismissed
+        meanwhile.
         """
+        self._check_wanted()
         ours, theirs = socket.socketpair()
         try:
             ours.setblocking(False)
@@ -102,6 +104,8 @@ class Replica(asyncio.Protocol):
                 self._process = await spawner.start(spec, theirs)
             finally:
                 theirs.close()
+            # nobody could end a process that was not there yet
+            self._check_wanted()
             await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
         except BaseException:
             ours.close()
@@ -111,6 +115,7 @@ class Replica(asyncio.Protocol):
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.shield(self._ready)
+            self._check_wanted()
         except TimeoutError:
             self.kill()
             raise Unavailable(
@@ -169,6 +174,13 @@ class Replica(asyncio.Protocol):
         self.kill()
 
     # -- inner --------------------------------------------------------------------------------
+
+    def _check_wanted(self) -> None:
+        """Raise when it must not become ready: it was dismissed, or its process has ended."""
+        if self.dismissed:
+            raise Unavailable("The replica is no longer wanted.", code="dismissed")
+        if self.state == "gone":
+            raise self.died()
 
     def _receive(self, frame: frames.Frame) -> None:
         if frame.kind == frames.READY:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import accumulate
 from random import random
 from typing import Any, Literal
@@ -19,6 +21,7 @@ from mlops_jupyter.types import (
     EndpointSpec,
     ModelVersion,
     NotFound,
+    did_you_mean,
 )
 
 _CACHE_SIZE = 4096
@@ -145,6 +148,24 @@ class Route:
             self._records.clear()
         self._records[key] = (caller, record)
         return record
+
+
+def no_endpoint(name: str, known: Iterable[str], fix: str) -> NotFound:
+    """The error for a name that no endpoint has; `fix` is for when none of `known` is near it."""
+    known = list(known)
+    hint, near = did_you_mean(name, known), get_close_matches(name, known)
+    return NotFound(
+        f"There is no endpoint '{name}'.",
+        reason="" if near else hint,
+        fix=hint if near else fix,
+        code="endpoint_not_found",
+    )
+
+
+def how_to_deploy(spec: EndpointSpec) -> str:
+    """The line that serves again what an endpoint served last."""
+    line = f"%deploy {spec.model}/{spec.traffic.main}"
+    return line if spec.name == spec.model else f"{line} --as {spec.name}"
 
 
 def blank_record(caller: Caller | None, endpoint: str, policy: AuditPolicy) -> dict[str, Any]:

@@ -18,6 +18,15 @@ class Target(Protocol):
         What fails shows when a replica starts.
         """
 
+    def check_replicas(self, wanted: int) -> None:
+        """Refuse more replicas of one endpoint than this place can reasonably hold.
+
+        Raises
+        ------
+        InvalidRequest
+            `wanted` is too many; the error says how many may be asked for.
+        """
+
     def spawner(self, version: ModelVersion, gpus: int) -> Spawner:
         """The source of replicas of `version`, each with `gpus` devices of its own.
 

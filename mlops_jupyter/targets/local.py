@@ -8,23 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import psutil
+
 from mlops_jupyter.serving.environments import Environments
 from mlops_jupyter.serving.gpus import GpuInventory
 from mlops_jupyter.serving.replica import Process, Spawner
 from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.serving.zygote import Zygote, modules_for
-from mlops_jupyter.types import MlopsError, ModelVersion, Unavailable
+from mlops_jupyter.types import InvalidRequest, MlopsError, ModelVersion, Unavailable
+from mlops_jupyter.types.scaling import MAX_REPLICAS
 
 IDLE_ZYGOTES = 4
 """Zygotes without a worker that are kept; of more, those used longest ago are stopped."""
+
+REPLICAS = "MLOPS_JUPYTER_MAX_REPLICAS"
+"""Environment variable: most replicas of one endpoint."""
+
+REPLICAS_PER_CPU = 4
+FEW_REPLICAS = 8
+"""Without that variable: four a processor, and as many as this on the smallest machine."""
+
+SPARE_BYTES = 300 * 1024 * 1024
+"""Memory that must be available for a replica to be started."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +62,27 @@ class LocalTarget:
         Folder of locked environments.
     logs
         Folder of the zygotes' output.
+    available_bytes
+        Says how much memory can be had without swapping.
+
+    Raises
+    ------
+    InvalidRequest
+        ``MLOPS_JUPYTER_MAX_REPLICAS`` is no number of replicas.
     """
 
-    def __init__(self, environments: Path, logs: Path, gpus: GpuInventory | None = None) -> None:
+    def __init__(
+        self,
+        environments: Path,
+        logs: Path,
+        gpus: GpuInventory | None = None,
+        available_bytes: Callable[[], int] = lambda: int(psutil.virtual_memory().available),
+    ) -> None:
         self._environments = Environments(environments)
         self._logs = logs
         self._gpus = gpus or GpuInventory()
+        self._available_bytes = available_bytes
+        self._max_replicas = _max_replicas()
         self._warm: dict[str, _Warm] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -65,6 +94,24 @@ class LocalTarget:
         Returns at once; what fails shows when a replica starts.
         """
         self._spawn(self._warm_quietly(version, path))
+
+    def check_replicas(self, wanted: int) -> None:
+        """Refuse more replicas of one endpoint than this machine can reasonably hold.
+
+        Raises
+        ------
+        InvalidRequest
+            `wanted` is too many.
+        """
+        most = self._max_replicas
+        if wanted > most:
+            raise InvalidRequest(
+                f"{wanted} replicas are too many for this machine.",
+                reason=f"It has {os.cpu_count() or 1} processors, and an endpoint may have up to "
+                f"{most} replicas here; each is a process with the model in memory.",
+                fix=f"Ask for {most} or fewer, or set {REPLICAS} before the hub starts.",
+                code="too_many_replicas",
+            )
 
     def spawner(self, version: ModelVersion, gpus: int) -> Spawner:
         """The source of replicas of `version`, each with `gpus` devices of its own.
@@ -86,6 +133,7 @@ class LocalTarget:
         self, version: ModelVersion, spec: WorkerSpec, sock: socket.socket, gpus: int
     ) -> Process:
         """Start one worker that speaks frames on `sock`; raise MlopsError when it cannot be."""
+        self._check_memory()
         claimed = self._gpus.claim(gpus) if gpus else ()
         try:
             warm, process = await self._start(version, replace(spec, gpus=claimed), sock)
@@ -105,6 +153,17 @@ class LocalTarget:
         await asyncio.gather(*(one.zygote.stop() for one in warm), return_exceptions=True)
 
     # -- workers ------------------------------------------------------------------------------
+
+    def _check_memory(self) -> None:
+        available = self._available_bytes()
+        if available < SPARE_BYTES:
+            raise Unavailable(
+                "There is not enough memory for another replica.",
+                reason=f"{available >> 20} MiB are available on this machine, "
+                f"and {SPARE_BYTES >> 20} MiB must be.",
+                fix="Scale endpoints down, or end other programs.",
+                code="not_enough_memory",
+            )
 
     async def _start(
         self, version: ModelVersion, spec: WorkerSpec, sock: socket.socket
@@ -178,6 +237,20 @@ class LocalTarget:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("work of the local target failed", exc_info=error)
+
+
+def _max_replicas() -> int:
+    text = os.environ.get(REPLICAS, "").strip()
+    if not text:
+        return max(FEW_REPLICAS, REPLICAS_PER_CPU * (os.cpu_count() or 1))
+    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_REPLICAS:
+        return int(text[:6])
+    raise InvalidRequest(
+        f"{REPLICAS} is not a number of replicas.",
+        reason=f"It must be a whole number from 1 to {MAX_REPLICAS}.",
+        fix=f"Set {REPLICAS} to such a number, or unset it.",
+        code="invalid_max_replicas",
+    )
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from mlops_jupyter.types.scaling import ScalingPolicy
 DEPLOY_STATES = ("pending", "loading", "ready", "idle", "degraded", "failed", "undeployed")
 """States of an endpoint.
 
-pending: accepted, nothing started; loading: first replica is starting; ready: answers;
-idle: serverless at zero, the next call starts a replica; degraded: answers with fewer replicas
-than desired; failed: no replica can be started (the reason says why); undeployed: remembered.
+pending: accepted, nothing started; loading: first replica is starting; ready: answers (replicas
+that are still on their way after a scale-up are in the reason); idle: serverless at zero, the next
+call starts a replica; degraded: answers with fewer replicas than desired, because one died or could
+not be started; failed: no replica can be started (the reason says why); undeployed: remembered.
 """
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_ENDS = (".", "!", "?", "…", ":", ";", ",")
+
 
 class MlopsError(Exception):
     """Base of all errors of this package.
@@ -38,7 +40,8 @@ class MlopsError(Exception):
             self.code = code
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.message, self.reason, self.fix) if part)
+        parts = (part.strip() for part in (self.message, self.reason, self.fix))
+        return " ".join(part if part.endswith(_ENDS) else f"{part}." for part in parts if part)
 
     def to_dict(self) -> dict[str, Any]:
         """The body of an error answer: ``{code, message, reason, fix}``."""

@@ -53,3 +53,27 @@ def stall(folder: Path, pipe: Path) -> None:
     """Make loading wait until somebody writes to `pipe`."""
     (path,) = folder.glob("model.*")
     path.write_bytes(b"cbuiltins\nopen\n(V" + str(pipe).encode() + b"\ntR.")
+
+
+def hold(folder: Path, gate: Path) -> None:
+    """Make loading wait for as long as the file `gate` is there."""
+    import cloudpickle
+
+    (path,) = folder.glob("model.*")
+
+    # made here, so that it is pickled whole: a worker cannot import the tests
+    def load(data: bytes, gate: str):
+        import pickle
+        import time
+        from pathlib import Path
+
+        while Path(gate).exists():
+            time.sleep(0.02)
+        return pickle.loads(data)
+
+    class Held:
+        def __reduce__(self):
+            return load, (model, str(gate))
+
+    model = path.read_bytes()
+    path.write_bytes(cloudpickle.dumps(Held()))

@@ -1,12 +1,14 @@
 """Replicas are divided among versions by their weights, and no version is left without."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_jupyter.hub.live import share
-from mlops_jupyter.types import Traffic
+from mlops_jupyter.hub.live import LiveEndpoint, share
+from mlops_jupyter.hub.state import StoredEndpoint
+from mlops_jupyter.types import EndpointSpec, ScalingPolicy, Traffic
 
 
 @st.composite
@@ -49,3 +51,20 @@ def test_the_shares_add_up_and_follow_the_weights(total, traffic):
     assert sum(serving.values()) == max(total, len(serving))
     for version, count in serving.items():
         assert count <= max(1, total * traffic.weights[version] / 100 + 1)
+
+
+def test_how_long_nobody_called_before_says_nothing_to_a_policy_that_was_not_there_yet():
+    policy = ScalingPolicy.parse("fixed:1")
+    spec = EndpointSpec("churn", "churn", Traffic({1: 100}), scaling=policy)
+    live = LiveEndpoint(StoredEndpoint(spec))
+    live.rescale(100.0)
+    assert live.scaling_reason == "fixed at 1"
+    spec = replace(spec, scaling=ScalingPolicy.parse("serverless:0-1,idle=60s"))
+    live.stored = StoredEndpoint(spec)
+    live.rescale(235.0)
+    assert "no call for" not in live.scaling_reason
+    live.rescale(296.0)
+    assert live.scaling_reason == "no call for 61 s (idle after 60 s)"
+    live.stored = StoredEndpoint(replace(spec, scaling=policy))
+    live.rescale(298.0)
+    assert live.scaling_reason == "fixed at 1"

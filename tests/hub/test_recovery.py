@@ -30,15 +30,19 @@ def kill(hub):
     return alive
 
 
-def predict(hub, name):
+def post(hub, name):
     token = (hub.home / "token").read_text().strip()
-    answer = httpx.post(
+    return httpx.post(
         f"{hub.url}/endpoints/{name}/invocations",
         json=FRAME,
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
         timeout=60,
     )
+
+
+def predict(hub, name):
+    answer = post(hub, name)
     assert answer.status_code == 200, answer.text
     return answer.json()["predictions"], answer.headers["X-Request-Id"]
 
@@ -62,6 +66,8 @@ def test_endpoints_come_back_with_what_was_decided(hub, tmp_path):
         "other": False,
     }
     assert hub.url == url
+    refused = post(hub, "other")
+    assert (refused.status_code, refused.json()["code"]) == (404, "undeployed")
     status = hub.status("churn")
     assert (status.spec.traffic.main, status.spec.revision, status.previous) == (2, 2, (1,))
     answer, _ = predict(hub, "churn")

@@ -19,30 +19,30 @@ def load(stable, panic=None, in_flight=1, idle=0.0):
     [
         ("fixed:3", load(50.0), 1, 3, "fixed at 3"),
         ("fixed:3", load(0.0, in_flight=0, idle=1e9), 3, 3, "fixed at 3"),
-        ("elastic:1-10", load(0.0), 1, 1, "0.0 concurrent calls over 60 s / target 1 = 0"),
-        ("elastic:1-10", load(0.001), 1, 1, "under 0.1 concurrent calls over 60 s / target 1 = 1"),
-        ("elastic:1-10", load(1.0), 1, 1, "1.0 concurrent calls over 60 s / target 1 = 1"),
-        ("elastic:1-10", load(1.01), 2, 2, "1.0 concurrent calls over 60 s / target 1 = 2"),
-        ("elastic:1-10", load(5.2), 4, 6, "5.2 concurrent calls over 60 s / target 1 = 6"),
-        ("elastic:1-10,target=2", load(5.2), 2, 3, "5.2 concurrent calls over 60 s / target 2 = 3"),
-        ("elastic:1-10,target=0.5", load(2.0), 3, 4, "2.0 concurrent calls over 60 s / target 0.5"),
-        ("elastic:2-10", load(0.5), 2, 2, "raised to min 2"),
-        ("elastic:1-4", load(5.2), 4, 4, "target 1 = 6, limited to max 4"),
+        ("elastic:1-10", load(0.0), 1, 1, "no load, the minimum is 1"),
+        ("elastic:1-10", load(0.001), 1, 1, "under 0.1 calls at once (60 s average)"),
+        ("elastic:1-10", load(1.0), 1, 1, "1.0 calls at once (60 s average), target 1 each: 1"),
+        ("elastic:1-10", load(1.01), 2, 2, "1.0 calls at once (60 s average), target 1 each: 2"),
+        ("elastic:1-10", load(5.2), 4, 6, "5.2 calls at once (60 s average), target 1 each: 6"),
+        ("elastic:1-10,target=2", load(5.2), 2, 3, "(60 s average), target 2 each: 3"),
+        ("elastic:1-10,target=0.5", load(2.0), 3, 4, "(60 s average), target 0.5 each: 4"),
+        ("elastic:2-10", load(0.5), 2, 2, "target 1 each: 1, raised to the minimum 2"),
+        ("elastic:1-4", load(5.2), 4, 4, "target 1 each: 6, limited to the maximum 4"),
         ("elastic:1-10", load(1.0), 8, 4, "kept at 4: 8 ready replicas are at most halved"),
         ("elastic:1-10", load(1.0), 9, 4, "at most halved"),
-        ("elastic:1-10", load(0.0), 0, 1, "raised to min 1"),
+        ("elastic:1-10", load(0.0), 0, 1, "no load, the minimum is 1"),
         ("elastic:1-1000", load(2000.0, 1.0), 1, 1000, "multiplied by at most 1000"),
         ("serverless:0-4", load(0.0), 0, 1, "1 for the waiting call"),
         ("serverless:0-4", load(0.0, in_flight=3), 0, 1, "1 for the waiting calls"),
         ("serverless:0-4", load(0.0, in_flight=0, idle=5), 0, 0, "no call yet"),
         ("serverless:0-4", load(0.0, in_flight=0, idle=59.9), 1, 1, "stays for another 0 s"),
-        ("serverless:0-4", load(0.1, in_flight=0, idle=5), 1, 1, "target 1 = 1"),
+        ("serverless:0-4", load(0.1, in_flight=0, idle=5), 1, 1, "target 1 each: 1"),
         ("serverless:0-4", load(0.0, in_flight=0, idle=60.0), 1, 0, "no call for 60 s"),
         ("serverless:0-4,idle=300s", load(0.0, in_flight=0, idle=90), 1, 1, "another 210 s"),
         ("serverless:0-4,idle=5s", load(0.9, in_flight=0, idle=5), 1, 0, "idle after 5 s"),
         ("serverless:0-4", load(0.0, in_flight=0, idle=61), 4, 2, "at most halved"),
         ("serverless:0-4", load(0.0, in_flight=0, idle=61), 2, 1, "at most halved"),
-        ("serverless:0-4", load(9.0), 3, 4, "limited to max 4"),
+        ("serverless:0-4", load(9.0), 3, 4, "limited to the maximum 4"),
     ],
 )
 def test_desired_replicas_and_their_reason(policy, metrics, ready, desired, reason):
@@ -60,7 +60,7 @@ def test_twice_what_is_ready_over_the_panic_window_is_a_panic():
     assert panic.state == AutoscalerState(100.0, 4)
     assert panic.desired == 4
     assert panic.reason == (
-        "3.1 concurrent calls over 6 s / target 1 = 4, panic: that is twice what is ready"
+        "3.1 calls at once (6 s average), target 1 each: 4, panic: that is twice what is ready"
     )
 
 
@@ -87,7 +87,7 @@ def test_a_panic_is_prolonged_while_the_load_is_over_the_threshold():
 def test_in_a_panic_the_larger_of_both_windows_counts():
     decision = decide(ELASTIC, load(9.0, 4.0), 2, 100.0, CALM)
     assert decision.desired == 9
-    assert "over 60 s" in decision.reason
+    assert "60 s average" in decision.reason
 
 
 def test_a_serverless_endpoint_that_is_idle_goes_to_zero_out_of_a_panic():

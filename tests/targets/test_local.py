@@ -15,7 +15,7 @@ from mlops_jupyter.serving.pool import Pool
 from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.targets import local
 from mlops_jupyter.targets.local import LocalTarget
-from mlops_jupyter.types import Environment, Limits, Unavailable
+from mlops_jupyter.types import Environment, InvalidRequest, Limits, Unavailable
 from tests.hub.models import describe, save
 
 
@@ -215,5 +215,67 @@ def test_a_replica_that_was_sent_away_is_no_failure(tmp_path, version):
             pool.scale(1)
             await pool.ready(2.0)
             await pool.close(0.0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("processors", "most"), [(1, 8), (2, 8), (3, 12), (16, 64), (None, 8)])
+def test_a_machine_holds_four_replicas_a_processor_and_eight_at_least(
+    tmp_path, monkeypatch, processors, most
+):
+    monkeypatch.delenv(local.REPLICAS, raising=False)
+    monkeypatch.setattr(local.os, "cpu_count", lambda: processors)
+    here = LocalTarget(tmp_path, tmp_path)
+    here.check_replicas(most)
+    with pytest.raises(InvalidRequest) as caught:
+        here.check_replicas(most + 1)
+    assert caught.value.code == "too_many_replicas"
+    assert f"up to {most}" in caught.value.reason
+    assert local.REPLICAS in caught.value.fix
+
+
+def test_the_number_of_replicas_can_be_set(tmp_path, monkeypatch):
+    monkeypatch.setenv(local.REPLICAS, " 100 ")
+    here = LocalTarget(tmp_path, tmp_path)
+    here.check_replicas(100)
+    with pytest.raises(InvalidRequest):
+        here.check_replicas(101)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "1001", "9" * 5000, "٣"])
+def test_a_number_of_replicas_that_is_none_is_refused(tmp_path, monkeypatch, text):
+    monkeypatch.setenv(local.REPLICAS, text)
+    with pytest.raises(InvalidRequest) as caught:
+        LocalTarget(tmp_path, tmp_path)
+    assert caught.value.code == "invalid_max_replicas"
+
+
+def test_no_worker_is_started_when_memory_is_short_and_the_pool_says_so(tmp_path, version):
+    async def main():
+        available = [8 << 30]
+        here = LocalTarget(
+            tmp_path / "environments",
+            tmp_path / "logs",
+            GpuInventory(list),
+            available_bytes=lambda: available[0],
+        )
+        try:
+            pool = Pool(spec_of(version, tmp_path), here.spawner(version, 0), Limits())
+            pool.scale(1)
+            await pool.ready(30.0)
+            available[0] = 299 << 20
+            pool.scale(2)
+            while pool.failure is None:
+                await pool.settled()
+            assert pool.failure.code == "not_enough_memory"
+            assert "not enough memory" in pool.reason
+            assert "299 MiB" in pool.reason
+            assert pool.ready_count == len(pool.pids) == 1
+            available[0] = 300 << 20
+            while pool.ready_count < 2:
+                await pool.settled()
+            await pool.close(0.0)
+        finally:
+            await here.close()
 
     asyncio.run(main())

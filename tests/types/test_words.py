@@ -144,6 +144,12 @@ def test_an_error_is_one_line_in_a_cell() -> None:
     assert error._render_traceback_() == ["NotFound: There is no endpoint 'x'. Deploy it."]
 
 
+def test_what_why_and_fix_are_told_apart_whatever_their_ends() -> None:
+    error = MlopsError("The model fails", reason="weights.bin is missing", fix="Is it there?\n")
+    assert str(error) == "The model fails. weights.bin is missing. Is it there?"
+    assert str(MlopsError("Only this.")) == "Only this."
+
+
 def test_a_folders_digest_follows_every_byte_and_name(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "model").write_bytes(b"1")
