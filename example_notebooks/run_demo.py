@@ -15,6 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.paths import jupyter_runtime_dir
+from traitlets.config import Config
+
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / ".demo"
 
@@ -33,7 +36,12 @@ def main() -> int:
     failure: Exception | None = None
     try:
         papermill.execute_notebook(
-            notebook, output, cwd=str(notebook.parent), progress_bar=False, kernel_name="python3"
+            notebook,
+            output,
+            cwd=str(notebook.parent),
+            progress_bar=False,
+            kernel_name="python3",
+            config=_quiet_transport(),
         )
     except papermill.PapermillExecutionError as error:
         failure = error
@@ -49,6 +57,15 @@ def main() -> int:
     print(f"\nEvery cell ran, in {seconds:.0f} s.")
     print(f"The notebook with its outputs: {output.relative_to(ROOT)}")
     return 0
+
+
+def _quiet_transport() -> Config:
+    """Sockets in the file system where they work, since the kernel warns of those of TCP.
+
+    Their paths may have some 100 characters, of which a kernel's own name takes half.
+    """
+    fits = os.name == "posix" and len(jupyter_runtime_dir()) < 50
+    return Config({"KernelManager": {"transport": "ipc" if fits else "tcp"}})
 
 
 def _tell(path: Path) -> None:

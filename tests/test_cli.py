@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import pty
+import struct
 import subprocess
 import sys
 import time
@@ -10,6 +13,7 @@ import time
 import pytest
 
 from mlops_jupyter.cli import main
+from mlops_jupyter.cli.bodies import readable
 from tests.client.scripted import Answer, ScriptedHub
 from tests.client.test_hub import STATUS, TOKEN
 
@@ -80,6 +84,33 @@ def test_a_wrong_command_line_ends_with_2_and_shows_the_usage(run, arguments):
     status, out, err, _ = run(None, *arguments)
     assert (status, out) == (2, "")
     assert "usage: mlops-jupyter" in err
+
+
+@pytest.mark.parametrize("words", [[], ["hub"], ["token"], ["audit"], ["endpoints"]])
+def test_words_before_a_verb_show_the_whole_help(run, words):
+    status, _, err, _ = run(None, *words)
+    assert status == 2
+    assert "show this help message" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["whoami"],
+        ["endpoints", "list"],
+        ["endpoints", "show", "churn"],
+        ["endpoints", "log", "churn"],
+        ["token", "list"],
+        ["audit", "search"],
+        ["audit", "show", "7"],
+    ],
+)
+def test_who_only_looks_starts_no_hub_and_hears_how_to(run, tmp_path, words):
+    status, out, err, _ = run(None, *words)
+    assert (status, out) == (1, "")
+    assert err.startswith("mlops-jupyter: hub_not_running: No hub runs.")
+    assert "mlops-jupyter hub start" in err
+    assert not (tmp_path / "logs").exists()
 
 
 @pytest.mark.parametrize(
@@ -218,7 +249,7 @@ def test_a_new_token_alone_goes_to_standard_output(run):
     status, out, err, asked = run(
         always(Answer(201, made)),
         "token", "create", "billing", "--endpoint", "churn", "--endpoint", "fraud",
-        "--expires", "90d",
+        "--expires", "90d", "--allow-unknown",
     )  # fmt: skip
     assert (status, out) == (0, "mlo_0123_secret\n")
     assert "shown again" in err
@@ -227,6 +258,21 @@ def test_a_new_token_alone_goes_to_standard_output(run):
         "application": "billing", "endpoints": ["churn", "fraud"],
         "expires_seconds": 90 * 86400,
     }  # fmt: skip
+
+
+def test_a_token_for_an_endpoint_that_is_not_there_is_refused(run):
+    def script(asked):
+        return [STATUS] if asked.method == "GET" else Answer(201, TOKEN | {"token": "mlo_x"})
+
+    words = ("token", "create", "billing", "--expires", "1d", "--endpoint")
+    status, out, err, asked = run(script, *words, "chrun")
+    assert (status, out) == (1, "")
+    assert "endpoint_not_found" in err
+    assert "Did you mean 'churn'?" in err
+    assert "--allow-unknown" in err
+    assert [one.method for one in asked] == ["GET"]
+    assert run(script, *words, "churn")[:2] == (0, "mlo_x\n")
+    assert run(script, *words, "later", "--allow-unknown")[:2] == (0, "mlo_x\n")
 
 
 def test_tokens_are_listed_with_their_state(run):
@@ -275,6 +321,15 @@ def test_a_search_asks_for_what_was_meant(run):
         "kind": "prediction", "status": "502", "failed": "1", "until": "1795420800.0",
         "text": "x y", "limit": "5",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["search", "export"])
+def test_the_endpoint_may_stand_alone(run, verb):
+    _, _, _, asked = run(always({"records": []}), "audit", verb, "churn")
+    assert asked[0].query["endpoint"] == "churn"
+    status, _, err, _ = run(always({}), "audit", verb, "churn", "--endpoint", "fraud")
+    assert status == 2
+    assert "two_endpoints" in err
 
 
 def test_a_caller_with_a_kind_is_taken_as_he_is(run):
@@ -357,6 +412,75 @@ def test_one_record_and_its_payloads(run, tmp_path):
     )
     assert file.read_bytes() == b"\x00\xff"
     assert asked[0].path == "/audit/records/7/input"
+
+
+def in_a_terminal(home, *arguments):
+    """What a command writes when its standard output is a terminal."""
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "mlops_jupyter.cli", *arguments],
+            env={"MLOPS_JUPYTER_HOME": str(home)}, stdout=theirs, timeout=60, check=True,
+        )  # fmt: skip
+        return os.read(ours, 65536).replace(b"\r\n", b"\n")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_terminal_gets_a_body_as_a_table_and_a_file_its_bytes(run, tmp_path):
+    head = {"outputs": [{"name": "p", "datatype": "INT64", "shape": [2],
+                         "parameters": {"binary_data_size": 16}}]}  # fmt: skip
+    body = json.dumps(head).encode() + struct.pack("<2q", 1, 42)
+    server = ScriptedHub(
+        tmp_path, always(Answer(200, body, {"Content-Type": "application/octet-stream"}))
+    )
+    try:
+        shown = in_a_terminal(tmp_path, "audit", "show", "7", "--output")
+        assert shown.split() == [b"ROW", b"P", b"0", b"1", b"1", b"42"]
+        raw = in_a_terminal(tmp_path, "audit", "show", "7", "--output", "--raw")
+        assert raw.startswith(json.dumps(head).encode())
+    finally:
+        server.close()
+    file = tmp_path / "body"
+    run(always(Answer(200, body)), "audit", "show", "7", "--output", "-o", file)
+    assert file.read_bytes() == body
+
+
+@pytest.mark.parametrize(
+    ("body", "cells"),
+    [
+        ({"predictions": [1, 2]}, ["ROW", "PREDICTIONS", "0", "1", "1", "2"]),
+        ({"predictions": [{"a": 1}, {"a": 2}]}, ["ROW", "A", "0", "1", "1", "2"]),
+        (
+            {"dataframe_split": {"columns": ["x", "s"], "data": [[0.5, "t"]]}},
+            ["ROW", "X", "S", "0", "0.5", "t"],
+        ),
+        ({"dataframe_records": [{"x": None}]}, ["ROW", "X", "0"]),
+        ({"inputs": {"x": [1], "y": [True]}}, ["ROW", "X", "Y", "0", "1", "true"]),
+        (
+            {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}]},
+            ["ROW", "X", "0", "[1,", "2]"],
+        ),
+        ({"other": 1}, ["{", '"other":', "1", "}"]),
+    ],
+)
+def test_bodies_in_json_are_read(body, cells):
+    assert readable(json.dumps(body).encode(), "application/json").split() == cells
+
+
+def test_other_bodies_are_read_or_named():
+    assert readable(b"x,y\n1,2\n", "text/csv").split() == ["ROW", "X", "Y", "0", "1", "2"]
+    assert readable(b"\xff\x00", "image/png") == (
+        "2 bytes of image/png; --raw writes them as they are."
+    )
+    head = {"inputs": [{"name": "é", "datatype": "BYTES", "shape": [2],
+                        "parameters": {"binary_data_size": 10}}]}  # fmt: skip
+    text = json.dumps(head, ensure_ascii=False).encode()
+    body = text + b"\x02\0\0\0hi" + b"\xff\xff\xff\xff"
+    assert readable(body, "application/octet-stream").split() == ["ROW", "É", "0", "hi", "1"]
+    many = json.dumps({"predictions": list(range(60))}).encode()
+    assert readable(many, "application/json").endswith("… and 10 more rows")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ def test_a_hub_is_started_looked_at_stopped_and_its_log_read(run, home):
 
 
 def test_a_token_lives_from_create_to_revoke(run):
-    status, out, err = run("token", "create", "billing", "--endpoint", "churn", "--expires", "90d")
+    status, out, err = run(
+        "token", "create", "billing", "--endpoint", "churn", "--expires", "90d", "--allow-unknown"
+    )
     assert status == 0
     token_id = out.strip().split("_")[1]
     assert token_id in err
@@ -59,7 +61,7 @@ def test_a_token_lives_from_create_to_revoke(run):
 
 
 def test_the_ledger_is_searched_proved_and_taken_away(run, tmp_path):
-    run("token", "create", "billing", "--endpoint", "churn", "--expires", "1h")
+    run("token", "create", "billing", "--endpoint", "churn", "--expires", "1h", "--allow-unknown")
     (newest,) = json.loads(
         run("audit", "search", "--kind", "access", "--since", "1h", "--limit", "1", "--json")[1]
     )
@@ -88,6 +90,7 @@ def test_the_ledger_is_searched_proved_and_taken_away(run, tmp_path):
 
 
 def test_what_is_not_there_is_told(run):
+    run("hub", "start")
     assert run("endpoints", "list")[1].startswith("There is no endpoint.")
     for arguments in (["show", "churn"], ["rollback", "churn"], ["scale", "churn", "fixed:2"]):
         status, _, err = run("endpoints", *arguments)
@@ -98,7 +101,16 @@ def test_what_is_not_there_is_told(run):
     assert set(json.loads(err)) == {"code", "message", "reason", "fix"}
 
 
-def test_the_installed_command_works(home):
+def test_who_needs_a_hub_hears_that_one_starts(run):
+    run("hub", "stop")
+    status, _, err = run("audit", "verify")
+    assert status == 0
+    assert err == "starting the hub…\n"
+    assert run("audit", "verify")[2] == ""
+
+
+def test_the_installed_command_works(run):
+    run("hub", "start")
     done = subprocess.run(
         [sys.executable, "-m", "mlops_jupyter.cli", "whoami"],
         capture_output=True, text=True, timeout=60, check=True,

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from mlops_jupyter.cli import audit, endpoints, hub, tokens
-from mlops_jupyter.cli.output import error_line, write, write_json
+from mlops_jupyter.cli.output import error_line, show_help, write, write_json
+from mlops_jupyter.cli.reach import reading
 from mlops_jupyter.types import InvalidRequest, MlopsError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -45,7 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
         description="Register, deploy, scale and audit models: the part for the terminal.",
         epilog="MLOPS_JUPYTER_HOME chooses another state directory, and so another hub.",
     )
-    nouns = parser.add_subparsers(metavar="COMMAND", required=True)
+    show_help(parser)
+    nouns = parser.add_subparsers(metavar="COMMAND")
     for room in (hub, endpoints, tokens, audit):
         room.add_commands(nouns)
     whoami = nouns.add_parser("whoami", help="who the hub takes you for")
@@ -58,9 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _whoami(parsed: argparse.Namespace) -> None:
-    from mlops_jupyter.client import Hub
-
-    with Hub.connect() as connected:
+    with reading() as connected:
         known = connected.whoami()
     if parsed.json:
         write_json(known)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mlops_jupyter.cli.bodies import readable
 from mlops_jupyter.cli.output import (
     csv_text,
     destination,
     jsonable,
     local_time,
     read_file,
+    show_help,
     table,
     visible,
     write,
     write_json,
 )
+from mlops_jupyter.cli.reach import reading, starting
 from mlops_jupyter.client import Hub, parse_moment
+from mlops_jupyter.types import InvalidRequest
 
 PAGE = 500
 HEAD = ("index", "when", "who", "what", "endpoint", "model", "rows", "status", "error", "ms")
@@ -29,7 +34,8 @@ _RIGHT = (0, 6, 7, 9)
 def add_commands(nouns: Any) -> None:
     """Add ``audit`` and its verbs."""
     noun = nouns.add_parser("audit", help="who called what, when, with which result; and proof")
-    verbs = noun.add_subparsers(metavar="VERB", required=True)
+    show_help(noun)
+    verbs = noun.add_subparsers(metavar="VERB")
     search = verbs.add_parser("search", help="records that fit, newest first")
     _add_filters(search)
     search.add_argument("--limit", type=int, default=50, metavar="N", help="default: 50")
@@ -43,6 +49,9 @@ def add_commands(nouns: Any) -> None:
     payload = show.add_mutually_exclusive_group()
     payload.add_argument("--input", action="store_true", help="what went in; this is recorded")
     payload.add_argument("--output", action="store_true", help="what came out; this is recorded")
+    show.add_argument(
+        "--raw", action="store_true", help="the bytes as they are, also to a terminal"
+    )
     show.set_defaults(run=_show)
     receipt = verbs.add_parser("receipt", help="the proof that a record is in the ledger")
     receipt.set_defaults(run=_receipt)
@@ -64,7 +73,8 @@ def add_commands(nouns: Any) -> None:
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--endpoint", metavar="NAME")
+    parser.add_argument("only", nargs="?", metavar="ENDPOINT", help="only this endpoint")
+    parser.add_argument("--endpoint", metavar="NAME", help="the same")
     parser.add_argument("--model", metavar="NAME")
     parser.add_argument("--version", type=int, metavar="N")
     parser.add_argument(
@@ -82,7 +92,7 @@ def _filters(parsed: argparse.Namespace) -> dict[str, Any]:
     now = time.time()
     caller = parsed.caller
     return {
-        "endpoint": parsed.endpoint,
+        "endpoint": _one_endpoint(parsed.only, parsed.endpoint),
         "model": parsed.model,
         "version": parsed.version,
         "caller": f"user:{caller}" if caller and ":" not in caller else caller,
@@ -95,9 +105,20 @@ def _filters(parsed: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _one_endpoint(alone: str | None, named: str | None) -> str | None:
+    if alone and named and alone != named:
+        raise InvalidRequest(
+            "Two endpoints are named.",
+            reason="One stands alone, the other after --endpoint.",
+            fix="Name one of them.",
+            code="two_endpoints",
+        )
+    return alone or named
+
+
 def _search(parsed: argparse.Namespace) -> None:
     filters = _filters(parsed)
-    with Hub.connect() as hub:
+    with reading() as hub:
         records = list(_pages(hub, filters, parsed.limit))
     _put(parsed, _written(records, "json" if parsed.json else parsed.format))
 
@@ -144,35 +165,43 @@ def _row(record: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _show(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with reading() as hub:
         if parsed.input or parsed.output:
             payload = hub.payload(parsed.key, "input" if parsed.input else "output")
-            with destination(parsed.file) as file:
-                file.write(payload.data)
+            if _for_reading(parsed):
+                write(readable(payload.data, payload.content_type))
+            else:
+                with destination(parsed.file) as file:
+                    file.write(payload.data)
             return
         found = hub.record(parsed.key)
     _put(parsed, json.dumps(jsonable(found), indent=2) + "\n")
 
 
+def _for_reading(parsed: argparse.Namespace) -> bool:
+    """Whether a person sees the body; a file or another program gets its bytes."""
+    return not (parsed.raw or parsed.json or parsed.file) and sys.stdout.isatty()
+
+
 def _export(parsed: argparse.Namespace) -> None:
     filters = _filters(parsed)
-    with Hub.connect() as hub, destination(parsed.file) as file:
+    with starting(parsed) as hub, destination(parsed.file) as file:
         for part in hub.export(parsed.format, **filters):
             file.write(part)
 
 
 def _receipt(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         _put(parsed, hub.receipt(parsed.key))
 
 
 def _checkpoint(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         _put(parsed, hub.checkpoint())
 
 
 def _key(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         _put(parsed, hub.key().rstrip("\n") + "\n")
 
 
@@ -183,7 +212,7 @@ def _put(parsed: argparse.Namespace, text: str) -> None:
 
 def _verify(parsed: argparse.Namespace) -> int:
     against = None if parsed.against is None else read_file(parsed.against)
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         result = hub.verify(against)
     if parsed.json:
         write_json(result)

@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from mlops_jupyter.cli.output import local_time, table, write, write_json
-from mlops_jupyter.client import Hub
+from mlops_jupyter.cli.output import local_time, show_help, table, write, write_json
+from mlops_jupyter.cli.reach import reading, starting
 from mlops_jupyter.types import EndpointStatus, InvalidRequest, Traffic
 
 
 def add_commands(nouns: Any) -> None:
     """Add ``endpoints`` and its verbs."""
     noun = nouns.add_parser("endpoints", help="what serves, and how many replicas")
-    verbs = noun.add_subparsers(metavar="VERB", required=True)
+    show_help(noun)
+    verbs = noun.add_subparsers(metavar="VERB")
 
     def verb(name: str, run: Callable[..., Any], about: str, *, change: bool = True) -> Any:
         parser = verbs.add_parser(name, help=about)
@@ -49,7 +50,7 @@ def add_commands(nouns: Any) -> None:
 
 
 def _list(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with reading() as hub:
         statuses = hub.endpoints()
     if parsed.json:
         write_json(statuses)
@@ -75,18 +76,18 @@ def _list(parsed: argparse.Namespace) -> None:
 
 
 def _show(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with reading() as hub:
         _answer(parsed, hub.status(parsed.name))
 
 
 def _scale(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         _answer(parsed, hub.scale(parsed.name, parsed.policy, revision=parsed.revision))
 
 
 def _traffic(parsed: argparse.Namespace) -> None:
     weights = _weights(parsed.weights)
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         status = hub.traffic(parsed.name, weights, shadows=parsed.shadow, revision=parsed.revision)
         _answer(parsed, status)
 
@@ -107,7 +108,7 @@ def _weights(texts: list[str]) -> dict[int, int]:
 
 
 def _promote(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         status = hub.promote(
             parsed.name, parsed.version, alias=parsed.alias, revision=parsed.revision
         )
@@ -115,17 +116,17 @@ def _promote(parsed: argparse.Namespace) -> None:
 
 
 def _rollback(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         _answer(parsed, hub.rollback(parsed.name, revision=parsed.revision))
 
 
 def _undeploy(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         _answer(parsed, hub.undeploy(parsed.name, revision=parsed.revision))
 
 
 def _log(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with reading() as hub:
         text = hub.log(parsed.name, parsed.version)
     if parsed.json:
         write_json({"log": text})

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mlops_jupyter.cli.output import local_time, write, write_json
+from mlops_jupyter.cli.output import local_time, show_help, write, write_json
 from mlops_jupyter.client import Hub
 from mlops_jupyter.client.home import home_path, running_hub
 from mlops_jupyter.client.start import last_lines
@@ -21,7 +21,8 @@ FOLLOW_SECONDS = 0.2
 def add_commands(nouns: Any) -> None:
     """Add ``hub`` and its verbs."""
     hub = nouns.add_parser("hub", help="the daemon that serves, scales and records")
-    verbs = hub.add_subparsers(metavar="VERB", required=True)
+    show_help(hub)
+    verbs = hub.add_subparsers(metavar="VERB")
     for name, run, about in (
         ("start", _start, "start it, unless it runs"),
         ("status", _status, "what it is and how its ledger is; 1 when it does not run"),

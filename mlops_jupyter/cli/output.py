@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import dataclasses
@@ -24,6 +25,16 @@ CELL = 60
 def write(text: str) -> None:
     """Write a line of text; control characters are shown as escapes."""
     sys.stdout.write("\n".join(visible(line) for line in text.split("\n")) + "\n")
+
+
+def show_help(parser: argparse.ArgumentParser) -> None:
+    """Let the words before a verb, said alone, show the whole help; exit status 2."""
+
+    def run(_: argparse.Namespace) -> int:
+        parser.print_help(sys.stderr)
+        return 2
+
+    parser.set_defaults(run=run, json=False)
 
 
 def write_json(value: Any) -> None:

@@ -7,14 +7,17 @@ import sys
 import time
 from typing import Any
 
-from mlops_jupyter.cli.output import local_time, table, write, write_json
+from mlops_jupyter.cli.output import local_time, show_help, table, write, write_json
+from mlops_jupyter.cli.reach import reading, starting
 from mlops_jupyter.client import Hub, TokenSummary, parse_duration
+from mlops_jupyter.types import NotFound, did_you_mean
 
 
 def add_commands(nouns: Any) -> None:
     """Add ``token`` and its verbs."""
     token = nouns.add_parser("token", help="tokens with which applications call endpoints")
-    verbs = token.add_subparsers(metavar="VERB", required=True)
+    show_help(token)
+    verbs = token.add_subparsers(metavar="VERB")
     create = verbs.add_parser(
         "create",
         help="make a token; it is shown this once",
@@ -29,6 +32,11 @@ def add_commands(nouns: Any) -> None:
         help="an endpoint that it opens; repeat for more",
     )
     create.add_argument("--expires", required=True, metavar="TIME", help="e.g. 90d or 12h")
+    create.add_argument(
+        "--allow-unknown",
+        action="store_true",
+        help="also for an endpoint that is not there yet",
+    )
     create.set_defaults(run=_create)
     listed = verbs.add_parser("list", help="all tokens, without their secrets")
     listed.set_defaults(run=_list)
@@ -41,7 +49,9 @@ def add_commands(nouns: Any) -> None:
 
 def _create(parsed: argparse.Namespace) -> None:
     seconds = parse_duration(parsed.expires)
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
+        if not parsed.allow_unknown:
+            _check_known(hub, parsed.endpoint)
         made = hub.create_token(parsed.application, parsed.endpoint, seconds)
         url = hub.url
     if parsed.json:
@@ -57,8 +67,23 @@ def _create(parsed: argparse.Namespace) -> None:
     )
 
 
+def _check_known(hub: Hub, wanted: list[str]) -> None:
+    """Refuse names that no endpoint has: a token for a typo opens nothing."""
+    known = [one.spec.name for one in hub.endpoints()]
+    unknown = next((name for name in wanted if name not in known), None)
+    if unknown is None:
+        return
+    raise NotFound(
+        f"There is no endpoint {ascii(unknown)[:70]}, so no token was made.",
+        reason=did_you_mean(unknown, known),
+        fix="Name an endpoint of `mlops-jupyter endpoints list`, or add --allow-unknown if it "
+        "will be deployed later.",
+        code="endpoint_not_found",
+    )
+
+
 def _list(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with reading() as hub:
         tokens = hub.tokens()
     if parsed.json:
         write_json(tokens)
@@ -90,7 +115,7 @@ def _state(token: TokenSummary, now: float) -> str:
 
 
 def _revoke(parsed: argparse.Namespace) -> None:
-    with Hub.connect() as hub:
+    with starting(parsed) as hub:
         hub.revoke_token(parsed.token_id)
     if parsed.json:
         write_json({"token_id": parsed.token_id, "revoked": True})

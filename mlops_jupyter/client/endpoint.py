@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.client import snippets
-from mlops_jupyter.types import EndpointStatus, InvalidRequest, did_you_mean
+from mlops_jupyter.types import EndpointStatus, InvalidRequest, MlopsError, did_you_mean
 
 if TYPE_CHECKING:
     from mlops_jupyter.client.hub import Hub
@@ -32,13 +33,18 @@ class Endpoint:
         return self._hub.status(self.name)
 
     def predict(
-        self, data: Any, *, version: int | None = None, params: Mapping[str, Any] | None = None
+        self,
+        data: Any,
+        *,
+        version: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        on_part: Callable[[int, int], object] | None = None,
     ) -> Any:
         """Return what the model returns for `data`; see `mlops_jupyter.client.predict`."""
-        return self._hub.predict(self.name, data, version=version, params=params)
+        return self._hub.predict(self.name, data, version=version, params=params, on_part=on_part)
 
     def curl(self) -> str:
-        """A command for a terminal on this computer; the token is read from its file."""
+        """A command for any POSIX shell on this computer; the token is read from its file."""
         return snippets.curl(self.url, self._hub.home / "token", self._example())
 
     def client_code(self, language: str = "python") -> str:
@@ -60,4 +66,16 @@ class Endpoint:
         return write(self.url, self.name, self._example())
 
     def _example(self) -> dict[str, Any]:
-        return snippets.example(self._hub.metadata(self.name))
+        return self._saved_example() or snippets.example(self._hub.metadata(self.name))
+
+    def _saved_example(self) -> dict[str, Any] | None:
+        """One row of the example saved with the model, if the hub keeps it on this computer."""
+        try:
+            spec = self._hub.status(self.name).spec
+            kept = {one.version: one.path for one in self._hub.versions(spec.model)}
+        except MlopsError:
+            return None
+        if not spec.traffic.weights:
+            return None
+        path = kept.get(max(spec.traffic.weights, key=lambda one: spec.traffic.weights[one]))
+        return snippets.saved_example(Path(path)) if path else None

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
@@ -166,11 +166,14 @@ class Hub:
         *,
         version: int | None = None,
         params: Mapping[str, Any] | None = None,
+        on_part: Callable[[int, int], object] | None = None,
     ) -> Any:
         """Ask an endpoint; see :func:`mlops_jupyter.client.predict.predict`."""
         from mlops_jupyter.client.predict import predict
 
-        return predict(self._connection, name, data, version=version, params=params)
+        return predict(
+            self._connection, name, data, version=version, params=params, on_part=on_part
+        )
 
     def endpoints(self) -> list[EndpointStatus]:
         """All endpoints, also undeployed ones."""

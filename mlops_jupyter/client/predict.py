@@ -11,8 +11,9 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 from mlops_jupyter.client.connection import Connection
@@ -36,6 +37,7 @@ def predict(
     *,
     version: int | None = None,
     params: Mapping[str, Any] | None = None,
+    on_part: Callable[[int, int], object] | None = None,
 ) -> Any:
     """Return what the model returns for `data`.
 
@@ -47,6 +49,9 @@ def predict(
         One version behind the endpoint; default by the endpoint's traffic.
     params
         The model's own parameters, as its signature has them.
+    on_part
+        Called in this thread after each part, with how many rows are answered and how many there
+        are; what it raises ends the prediction.
 
     Raises
     ------
@@ -60,9 +65,15 @@ def predict(
     batch = read_data(data, [Declared.read(entry) for entry in described["inputs"]])
     caller = _Caller(connection, f"{path}/infer", batch, dict(params or {}))
     rows = _part_rows(batch)
-    if batch.rows <= rows:
-        return join(caller.ask(0, batch.rows), batch)
-    return join([*_in_order(caller, batch.rows, rows)], batch)
+    answers: list[Answer] = []
+    done = 0
+    with closing(_in_order(caller, batch.rows, rows)) as parts:
+        for part in parts:
+            answers += part
+            done += sum(answer.rows for answer in part)
+            if on_part is not None:
+                on_part(done, batch.rows)
+    return join(answers, batch)
 
 
 def _part_rows(batch: Batch) -> int:
@@ -70,8 +81,11 @@ def _part_rows(batch: Batch) -> int:
     return max(1, min(PART_ROWS, int(PART_BYTES / max(1.0, row_bytes))))
 
 
-def _in_order(caller: _Caller, rows: int, step: int) -> Iterator[Answer]:
+def _in_order(caller: _Caller, rows: int, step: int) -> Generator[list[Answer], None, None]:
     """Answers of all parts in order, with at most `IN_FLIGHT` asked for ahead."""
+    if rows <= step:
+        yield caller.ask(0, rows)
+        return
     starts = iter(range(0, rows, step))
     waiting: deque[Future[list[Answer]]] = deque()
     with ThreadPoolExecutor(IN_FLIGHT, "mlops-jupyter-predict") as threads:
@@ -79,9 +93,9 @@ def _in_order(caller: _Caller, rows: int, step: int) -> Iterator[Answer]:
             for start in starts:
                 waiting.append(threads.submit(caller.ask_part, start, min(start + step, rows)))
                 if len(waiting) == IN_FLIGHT:
-                    yield from waiting.popleft().result()
+                    yield waiting.popleft().result()
             while waiting:
-                yield from waiting.popleft().result()
+                yield waiting.popleft().result()
         finally:
             # also when one failed or the user interrupts: what is not yet sent is not sent
             caller.stop()

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from mlops_jupyter.notebook.connection import connected
 from mlops_jupyter.notebook.records import AuditRecord, AuditTable
+from mlops_jupyter.notebook.searching import Search, payload_of, queries
 from mlops_jupyter.notebook.views import VerificationView
-from mlops_jupyter.types import InvalidRequest
-
-if TYPE_CHECKING:
-    from mlops_jupyter.client import Hub
+from mlops_jupyter.types import InvalidRequest, did_you_mean
 
 Moment = str | float | None
 """``24h`` (ago), ``7d``, an ISO 8601 date and time, or seconds since 1970."""
 MAX_PAGE = 10_000
-SEARCH_SECONDS = 5.0
-"""After this long a search gives what it has found; `AuditTable.next` goes on from there."""
-_PIECE = 1000
 
 
 class Audit:
@@ -27,8 +22,9 @@ class Audit:
 
     def __call__(
         self,
-        endpoint: str | None = None,
+        name: str | None = None,
         *,
+        endpoint: str | None = None,
         model: str | None = None,
         version: int | None = None,
         since: Moment = "24h",
@@ -37,12 +33,17 @@ class Audit:
         kind: str | None = None,
         failed: bool = False,
         text: str | None = None,
+        intents: bool = False,
         limit: int = 100,
     ) -> AuditTable:
         """Who called which version of which model, when, with which data and what came out.
 
         Parameters
         ----------
+        name
+            Of an endpoint or a model: calls of both, changes to both, and tokens for the endpoint.
+        endpoint, model, version
+            Only records of just these.
         since, until
             ``24h`` (ago), ``7d``, ``2026-11-23T08:00``, or seconds since 1970; None for no bound.
         by
@@ -51,6 +52,8 @@ class Audit:
             ``prediction``, ``control``, ``access``, ``gap`` or ``system``.
         failed
             Only what failed or was refused.
+        intents
+            Also what was about to be done, where the record of what came of it follows.
         limit
             Records a page; `AuditTable.next` gives the next one.
         """
@@ -73,13 +76,16 @@ class Audit:
             "failed": failed,
             "text": text,
         }
-        words = {**asked, "since": since, "until": until, "caller": by}
+        words = {"": name, **asked, "since": since, "until": until, "caller": by}
         shown = ", ".join(
-            name if value is True else f"{name} {value}"
-            for name, value in words.items()
+            label if value is True else f"{label} {value}".strip()
+            for label, value in words.items()
             if value not in (None, False, "")
         )
-        return _page(connected(), asked, limit, None, shown)
+        search = Search(connected(), queries(name, asked), limit, shown, intents)
+        return search.page(None, frozenset())
+
+    search = __call__
 
     def show(self, key: str | int, *, payloads: bool = False) -> AuditRecord:
         """One record by its id or index, in full.
@@ -94,14 +100,14 @@ class Audit:
         record = {**found.record, "index": found.index, "log": found.log, "leaf": found.leaf}
         kept = (
             {
-                side: self._payload(hub, str(key), side)
+                side: payload_of(hub, str(key), side)
                 for side in ("input", "output")
                 if (found.record.get(side) or {}).get("ref")
             }
             if payloads
             else {}
         )
-        return AuditRecord(record, lambda known, side: self._payload(hub, known, side), kept)
+        return AuditRecord(record, lambda known, side: payload_of(hub, known, side), kept)
 
     def verify(self, against: str | None = None) -> VerificationView:
         """Check the whole ledger, also against a checkpoint that was kept elsewhere."""
@@ -117,35 +123,13 @@ class Audit:
 
     def __getattr__(self, name: str) -> Any:
         # the package's room of the same name, for whoever says mlops_jupyter.audit and means that
-        return getattr(sys.modules.get("mlops_jupyter.audit"), name)
-
-    @staticmethod
-    def _payload(hub: Hub, key: str, side: str) -> bytes:
-        which: Literal["input", "output"] = "input" if side == "input" else "output"
-        return hub.payload(key, which).data
-
-
-def _page(
-    hub: Hub, asked: dict[str, Any], limit: int, before: str | int | None, shown: str
-) -> AuditTable:
-    """Up to `limit` records; the hub cuts a long search into pieces, which are put together."""
-    deadline = time.monotonic() + SEARCH_SECONDS
-    records: list[dict[str, Any]] = []
-    cursor = before
-    while True:
-        page = hub.records(**asked, limit=min(limit - len(records), _PIECE), before=cursor)
-        records += page.records
-        cursor = page.next
-        if cursor is None or len(records) >= limit or time.monotonic() > deadline:
-            break
-    return AuditTable(
-        records,
-        size=page.size,
-        behind=page.size - page.indexed,
-        asked=shown,
-        fetch=lambda key, side: Audit._payload(hub, key, side),
-        older=None if cursor is None else lambda: _page(hub, asked, limit, cursor, shown),
-    )
+        room = sys.modules.get("mlops_jupyter.audit")
+        if room is not None and not name.startswith("__") and hasattr(room, name):
+            return getattr(room, name)
+        known = [word for word in dir(type(self)) if not word.startswith("_")]
+        raise AttributeError(
+            f"audit has no '{name}'. {did_you_mean(name, known)}", name=name, obj=self
+        )
 
 
 def _moment(given: Moment, now: float) -> float | None:

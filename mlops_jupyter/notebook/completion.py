@@ -183,6 +183,10 @@ def _models(known: Names, _fragment: str, _plain: Sequence[str]) -> list[str]:
     return sorted(known.versions)
 
 
+def _named(known: Names, _fragment: str, _plain: Sequence[str]) -> list[str]:
+    return sorted({*known.endpoints, *known.versions})
+
+
 def _aliases(known: Names, _fragment: str, _plain: Sequence[str]) -> list[str]:
     return sorted({*_USUAL_ALIASES, *(a for many in known.aliases.values() for a in many)})
 
@@ -213,6 +217,7 @@ def _refs(known: Names, fragment: str, _plain: Sequence[str]) -> list[str]:
 _LIVE: dict[str, Callable[[Names, str, Sequence[str]], list[str]]] = {
     "endpoint": _endpoints,
     "model": _models,
+    "named": _named,
     "alias": _aliases,
     "version": _versions,
     "share": _shares,
@@ -235,21 +240,35 @@ def _starting(fragment: str, words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(word for word in words if word.startswith(fragment)))
 
 
+def _only_ours(line: str) -> bool:
+    """Whether Python's names and files have no place here; only what has dots may be Python's."""
+    match = _LINE.fullmatch(line)
+    return match is not None and match[1] in VERBS and "." not in re.split(r"\s", match[2])[-1]
+
+
+class _Answer(list[SimpleCompletion]):
+    """Completions that suppress those of other matchers even when there are none of our own."""
+
+    def __len__(self) -> int:
+        # IPython lets only what is not empty suppress
+        return max(1, super().__len__())
+
+
 def matcher(shell: Any, cache: NameCache | None = None) -> Any:
     """A matcher for ``Completer.custom_matchers`` of `shell`."""
     kept = cache or NameCache(names_of_hub)
 
     @context_matcher(identifier="mlops_jupyter.matcher", priority=100)  # type: ignore[untyped-decorator, unused-ignore]
     def match(context: Any) -> dict[str, Any]:
+        line = context.text_until_cursor
         try:
-            line = context.text_until_cursor
             fragment, found = complete(line, kept.get, shell.user_ns)
         except Exception:
             fragment, found = "", []
-        if not found:
+        if not found and not _only_ours(line):
             return {"completions": [], "suppress": False}
         return {
-            "completions": [SimpleCompletion(text=text, type="magic") for text in found],
+            "completions": _Answer(SimpleCompletion(text=text, type="magic") for text in found),
             "matched_fragment": fragment,
             "suppress": True,
             "ordered": True,

@@ -1,13 +1,14 @@
 """How results look: each as HTML and as plain text, made from the dataclasses of `types`.
 
-Functions only: facts in, a string out. Times are relative with the exact one under the pointer,
-and each picture says when it was taken, since a saved notebook is read days later.
+Functions only: facts in, a string out. Times are those of the local clock with the exact one under
+the pointer, and each picture says when it was taken, since a saved notebook is read days later.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.notebook.html import (
@@ -17,7 +18,6 @@ from mlops_jupyter.notebook.html import (
     code,
     columns_of_text,
     element,
-    exact,
     heading,
     listing,
     moment,
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 
 _REPLICA_COLUMNS = ("version", "traffic", "desired", "ready", "pending", "why")
 _ENDPOINT_COLUMNS = ("endpoint", "state", "traffic", "scaling", "ready", "requests/s", "why")
+_NUMBERS = frozenset({"desired", "ready", "pending", "requests/s", "latest", "record"})
 _MODEL_COLUMNS = ("model", "latest", "aliases", "note")
 _VERSION_COLUMNS = ("version", "aliases", "digest", "by", "registered")
 _NO_MODELS = "No models. '%register NAME --model MODEL --input ROWS' makes one."
+_NO_METRICS: Mapping[str, float] = MappingProxyType({})
 _SHORT = 12
 _MANY = 10_000
 """Records from which on a speed of checking means something."""
@@ -57,6 +59,18 @@ def traffic_words(status: EndpointStatus) -> str:
     traffic = status.spec.traffic
     shares = [f"{v}: {weight} %" for v, weight in sorted(traffic.weights.items()) if weight]
     return ", ".join([*shares, *(f"{version}: shadow" for version in traffic.shadows)])
+
+
+def _untold_reason(status: EndpointStatus) -> str:
+    """Why the endpoint is in its state, unless the table of its replicas says so."""
+    if any(replica.reason and replica.reason in status.reason for replica in status.replicas):
+        return ""
+    return status.reason
+
+
+def _header_reason(status: EndpointStatus) -> str:
+    """What the first line says besides the state; a state that is well needs no reason."""
+    return "" if status.state in ("ready", "idle") else _untold_reason(status)
 
 
 def _replica_rows(status: EndpointStatus) -> list[tuple[object, ...]]:
@@ -95,9 +109,14 @@ def _bar(status: EndpointStatus) -> tuple[int, int, str] | None:
 
 def endpoint_html(status: EndpointStatus, steps: Sequence[str] = (), note: str = "") -> Html:
     """One endpoint: state, address, replicas by version and what was done to it."""
-    spec = status.spec
+    spec, reason = status.spec, _header_reason(status)
     parts: list[object] = [
-        heading(spec.name, state_word(status.state), code(spec.scaling), muted(status.reason))
+        heading(
+            spec.name,
+            state_word(status.state),
+            code(spec.scaling),
+            *([muted(reason)] if reason else ()),
+        )
     ]
     if (bar := _bar(status)) is not None:
         ready, desired, label = bar
@@ -105,7 +124,7 @@ def endpoint_html(status: EndpointStatus, steps: Sequence[str] = (), note: str =
     if steps:
         parts.append(listing(steps))
     if spec.deployed:
-        parts.append(table(_REPLICA_COLUMNS, _replica_rows(status), wide="why"))
+        parts.append(table(_REPLICA_COLUMNS, _replica_rows(status), wide="why", numbers=_NUMBERS))
         parts.append(element("div", code(status.url)))
     facts = [
         _latency(status),
@@ -121,13 +140,17 @@ def endpoint_html(status: EndpointStatus, steps: Sequence[str] = (), note: str =
 def endpoint_text(status: EndpointStatus, steps: Sequence[str] = (), note: str = "") -> str:
     """The same as plain text."""
     spec = status.spec
-    reason = f"  ({visible(status.reason)})" if status.reason else ""
+    why = _header_reason(status)
+    reason = f"  ({visible(why)})" if why else ""
     lines = [f"{spec.name}  {status.state}  {spec.scaling}{reason}"]
     if (bar := _bar(status)) is not None:
         lines.append(bar[2])
     lines += [f"{number}. {visible(step)}" for number, step in enumerate(steps, 1)]
     if spec.deployed:
-        lines += [columns_of_text(_REPLICA_COLUMNS, _replica_rows(status)), visible(status.url)]
+        lines += [
+            columns_of_text(_REPLICA_COLUMNS, _replica_rows(status), _NUMBERS),
+            visible(status.url),
+        ]
     facts = (_latency(status), f"audit {spec.audit.level}, {spec.audit.mode}")
     lines.append(" · ".join(filter(None, (*facts, f"revision {spec.revision}", note))))
     return "\n".join(line for line in lines if line)
@@ -139,11 +162,12 @@ def scale_html(status: EndpointStatus) -> Html:
     parts: list[object] = [
         heading(status.spec.name, code(status.spec.scaling), state_word(status.state)),
         element("div", f"desired {desired} · ready {ready} · pending {pending}"),
-        element("div", status.reason, style=MUTED),
     ]
+    if reason := _untold_reason(status):
+        parts.append(element("div", reason, style=MUTED))
     if (bar := _bar(status)) is not None:
         parts.append(progress(bar[0] or None, bar[1], bar[2]))
-    parts.append(table(_REPLICA_COLUMNS, _replica_rows(status), wide="why"))
+    parts.append(table(_REPLICA_COLUMNS, _replica_rows(status), wide="why", numbers=_NUMBERS))
     parts.append(element("div", clock(), style=MUTED))
     return panel(*parts)
 
@@ -156,8 +180,8 @@ def scale_text(status: EndpointStatus) -> str:
         for line in (
             f"{status.spec.name}  {status.spec.scaling}  {status.state}",
             f"desired {desired}  ready {ready}  pending {pending}",
-            visible(status.reason),
-            columns_of_text(_REPLICA_COLUMNS, _replica_rows(status)),
+            visible(_untold_reason(status)),
+            columns_of_text(_REPLICA_COLUMNS, _replica_rows(status), _NUMBERS),
         )
         if line
     )
@@ -186,14 +210,17 @@ def endpoints_html(statuses: Sequence[EndpointStatus]) -> Html:
     if not statuses:
         return panel(muted("No endpoints. '%deploy MODEL' makes one."))
     rows = _endpoint_rows(statuses, as_html=True)
-    return panel(table(_ENDPOINT_COLUMNS, rows, wide="why"), element("div", clock(), style=MUTED))
+    return panel(
+        table(_ENDPOINT_COLUMNS, rows, wide="why", numbers=_NUMBERS),
+        element("div", clock(), style=MUTED),
+    )
 
 
 def endpoints_text(statuses: Sequence[EndpointStatus]) -> str:
     """The same as plain text."""
     if not statuses:
         return "No endpoints. '%deploy MODEL' makes one."
-    return columns_of_text(_ENDPOINT_COLUMNS, _endpoint_rows(statuses, as_html=False))
+    return columns_of_text(_ENDPOINT_COLUMNS, _endpoint_rows(statuses, as_html=False), _NUMBERS)
 
 
 def signature_words(version: ModelVersion) -> str:
@@ -213,7 +240,7 @@ def signature_words(version: ModelVersion) -> str:
     return f"{len(inputs)} {columns}: {', '.join(named)}{more}"
 
 
-def _version_facts(version: ModelVersion) -> list[tuple[str, str]]:
+def _version_facts(version: ModelVersion, metrics: Mapping[str, float]) -> list[tuple[str, str]]:
     lineage = version.lineage
     git = lineage.git_commit[:_SHORT] if lineage.git_commit else ""
     data = ""
@@ -222,10 +249,12 @@ def _version_facts(version: ModelVersion) -> list[tuple[str, str]]:
         data = f"{shape}sha256 {lineage.data_sha256[:_SHORT]}"
     facts = (
         ("alias", ", ".join(version.aliases)),
+        ("metrics", ", ".join(f"{name} {_number(value)}" for name, value in metrics.items())),
         ("inputs", signature_words(version)),
         ("digest", version.digest[:_SHORT]),
         ("by", lineage.user or ""),
         ("notebook", lineage.notebook or ""),
+        ("cell", lineage.cell_id or ""),
         ("git", git + (" (with changes not committed)" if git and lineage.git_dirty else "")),
         ("data", data),
         ("environment", f"{version.environment.kind}, Python {lineage.python_version or '?'}"),
@@ -233,7 +262,16 @@ def _version_facts(version: ModelVersion) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def version_html(version: ModelVersion, advice: Sequence[str] = ()) -> Html:
+def _number(value: object) -> str:
+    try:
+        return f"{float(value):.6g}"  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def version_html(
+    version: ModelVersion, advice: Sequence[str] = (), metrics: Mapping[str, float] = _NO_METRICS
+) -> Html:
     """One registered version: what it takes and where it came from."""
     rows = [
         element(
@@ -246,7 +284,7 @@ def version_html(version: ModelVersion, advice: Sequence[str] = ()) -> Html:
             ),
             element("td", value, style="text-align:left;padding:2px 0"),
         )
-        for name, value in _version_facts(version)
+        for name, value in _version_facts(version, metrics)
     ]
     when = moment(version.created_at) if version.created_at else ""
     return panel(
@@ -260,16 +298,20 @@ def version_html(version: ModelVersion, advice: Sequence[str] = ()) -> Html:
     )
 
 
-def version_text(version: ModelVersion, advice: Sequence[str] = ()) -> str:
+def version_text(
+    version: ModelVersion, advice: Sequence[str] = (), metrics: Mapping[str, float] = _NO_METRICS
+) -> str:
     """The same as plain text."""
-    when = f"  {exact(version.created_at)}" if version.created_at else ""
-    facts = columns_of_text(("", ""), [(f"  {name}", v) for name, v in _version_facts(version)])
+    when = f"  {clock(version.created_at)}" if version.created_at else ""
+    facts = columns_of_text(
+        ("", ""), [(f"  {name}", v) for name, v in _version_facts(version, metrics)]
+    )
     notes = [f"Note: {visible(words)}" for words in advice]
     return "\n".join([f"{version.ref} registered{when}", facts.lstrip("\n"), *notes])
 
 
 def _version_rows(versions: Sequence[ModelVersion], *, as_html: bool) -> list[tuple[Any, ...]]:
-    when = moment if as_html else exact
+    when = moment if as_html else clock
     return [
         (
             version.ref,
@@ -312,12 +354,12 @@ def models_html(models: Sequence[RegisteredModel]) -> Html:
     """The registry's models."""
     if not models:
         return panel(muted(_NO_MODELS))
-    return panel(table(_MODEL_COLUMNS, _model_rows(models), wide="note"))
+    return panel(table(_MODEL_COLUMNS, _model_rows(models), wide="note", numbers=_NUMBERS))
 
 
 def models_text(models: Sequence[RegisteredModel]) -> str:
     """The same as plain text."""
-    return columns_of_text(_MODEL_COLUMNS, _model_rows(models)) if models else _NO_MODELS
+    return columns_of_text(_MODEL_COLUMNS, _model_rows(models), _NUMBERS) if models else _NO_MODELS
 
 
 def _hub_facts(hub: Mapping[str, Any], who: Mapping[str, Any]) -> list[str]:
@@ -370,7 +412,9 @@ def verification_html(found: Mapping[str, Any]) -> Html:
     """Whether the ledger holds together, and what does not."""
     verdict, checked = _verdict(found)
     rows = _problem_rows(found)
-    problems = [table(("record", "problem"), rows, wide="problem")] if rows else []
+    problems = (
+        [table(("record", "problem"), rows, wide="problem", numbers=_NUMBERS)] if rows else []
+    )
     return panel(heading(verdict, muted(checked)), *problems)
 
 
@@ -378,5 +422,5 @@ def verification_text(found: Mapping[str, Any]) -> str:
     """The same as plain text."""
     verdict, checked = _verdict(found)
     rows = _problem_rows(found)
-    problems = [columns_of_text(("record", "problem"), rows)] if rows else []
+    problems = [columns_of_text(("record", "problem"), rows, _NUMBERS)] if rows else []
     return "\n".join([f"{verdict}: {checked}.", *problems])

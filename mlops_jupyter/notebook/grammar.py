@@ -190,7 +190,9 @@ def _audit() -> VerbParser:
         "Who called which version of which model, when, with which data and what came out.",
         "%audit churn --since 24h --by alice --failed",
     )
-    parser.add("endpoint", nargs="?", metavar="ENDPOINT", completes="endpoint", help="only this")
+    parser.add(
+        "name", nargs="?", metavar="NAME", completes="named", help="an endpoint's or a model's name"
+    )
     parser.add("--model", metavar="MODEL", completes="model", help="only this model")
     parser.add("--version", type=_whole, metavar="N", help="only this version")
     parser.add("--since", default="24h", metavar="TIME", help="24h, 7d, 2026-11-23 …; default 24h")
@@ -199,7 +201,12 @@ def _audit() -> VerbParser:
     parser.add("--kind", choices=("prediction", "control", "access", "gap", "system"), help="only")
     parser.add("--failed", action="store_true", help="only what failed or was refused")
     parser.add("--text", metavar="WORDS", help="search the records' text")
-    parser.add("--limit", type=_whole, default=100, metavar="N", help="records a page; default 100")
+    parser.add("--limit", type=_whole, default=20, metavar="N", help="records a page; default 20")
+    parser.add(
+        "--intents",
+        action="store_true",
+        help="also what was about to be done, where what came of it is known",
+    )
     parser.add("--show", metavar="ID", help="one record, by its id or index, in full")
     parser.add("--payloads", action="store_true", help="with --show: what went in and came out")
     parser.add("--verify", action="store_true", help="check the whole ledger")

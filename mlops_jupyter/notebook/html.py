@@ -9,13 +9,14 @@ from __future__ import annotations
 import html
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 MUTED = "opacity:.7"
 LINES = "\n\t"
 """What text with lines keeps."""
 _BORDER = "1px solid var(--jp-border-color2,rgba(128,128,128,.4))"
 _CELL = "text-align:left;padding:2px 12px 2px 0;white-space:nowrap"
+_NUMBER = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
 _WIDE = "text-align:left;padding:2px 12px 2px 0;white-space:normal;max-width:32em"
 _STATE_COLOURS = {
     "ready": "var(--jp-success-color1,#388e3c)",
@@ -25,6 +26,7 @@ _STATE_COLOURS = {
     "degraded": "var(--jp-warn-color1,#f57c00)",
     "failed": "var(--jp-error-color1,#d32f2f)",
 }
+_OTHER_STATE = "var(--jp-ui-font-color2,currentColor)"
 # Cf: marks that reorder or hide text; Cc: control characters, ANSI escapes among them; Cs, Zl, Zp.
 _INVISIBLE = frozenset({"Cf", "Cc", "Cs", "Zl", "Zp"})
 
@@ -104,7 +106,7 @@ def block(text: str) -> Html:
 
 def state_word(state: str) -> Html:
     """A state as a coloured dot and its word, so that colour is never the only sign."""
-    colour = _STATE_COLOURS.get(state, "currentColor")
+    colour = _STATE_COLOURS.get(state, _OTHER_STATE)
     return element("span", element("span", "●", style=f"color:{colour}"), " ", state)
 
 
@@ -117,9 +119,16 @@ def progress(value: float | None, maximum: float, label: str) -> Html:
     return element("div", bar, " ", label)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], wide: str = "") -> Html:
-    """A table; the column named `wide` may wrap."""
-    style = [_WIDE if column == wide else _CELL for column in columns]
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    wide: str = "",
+    numbers: Container[str] = (),
+) -> Html:
+    """A table; the column named `wide` may wrap, those of `numbers` are right-aligned."""
+    style = [
+        _WIDE if column == wide else _NUMBER if column in numbers else _CELL for column in columns
+    ]
     head = element(
         "tr",
         *(
@@ -143,14 +152,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], wide: str = 
     return element("div", scroll, style="overflow-x:auto")
 
 
+def folded(summary: str, *children: object) -> Html:
+    """What is shown when the reader asks for it."""
+    return element("details", element("summary", summary), *children)
+
+
+def beside(*children: object) -> Html:
+    """Children next to each other where there is room."""
+    return element("div", *children, style="display:flex;flex-wrap:wrap;gap:0 32px")
+
+
 def listing(items: Iterable[object]) -> Html:
     """Steps in their order."""
     return element("ol", *(element("li", item) for item in items), style="margin:4px 0")
 
 
-def moment(at: float, now: float | None = None) -> Html:
-    """How long ago, with the exact time (UTC) under the pointer."""
-    return element("span", ago(at, now), title=exact(at))
+def moment(at: float) -> Html:
+    """A time as the reader's clock shows it, with the exact one (UTC) under the pointer."""
+    return element("span", clock(at), title=exact(at))
 
 
 def exact(at: float) -> str:
@@ -158,25 +177,21 @@ def exact(at: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
 
 
-def clock(now: float | None = None) -> str:
-    """The present moment, for results that go stale once they are saved."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(time.time() if now is None else now))
+def clock(at: float | None = None) -> str:
+    """A time, or the present one, as the local clock shows it: it is still true once saved."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
-def ago(at: float, now: float | None = None) -> str:
-    """A past time in words, such as ``12 s ago``."""
-    seconds = max(0.0, (time.time() if now is None else now) - at)
-    for unit, size, limit in (("s", 1, 100), ("min", 60, 100), ("h", 3600, 48)):
-        if seconds < size * limit:
-            return "now" if seconds < 1 else f"{int(seconds // size)} {unit} ago"
-    return f"{int(seconds // 86400)} days ago"
-
-
-def columns_of_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def columns_of_text(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Container[str] = ()
+) -> str:
     """The same table as aligned plain text."""
     lines = [[visible(value) for value in row] for row in (columns, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
+    put = [str.rjust if column in numbers else str.ljust for column in columns]
     return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            place(value, width) for place, value, width in zip(put, line, widths, strict=True)
+        ).rstrip()
         for line in lines
     )

@@ -26,12 +26,24 @@ _TICK = 0.2
 
 
 class Working(View):
-    """What is being done, with the share that is done when it is known."""
+    """What is being done, with the share that is done when it is known.
 
-    def __init__(self, doing: str, done: float | None = None, total: float = 1.0) -> None:
+    With `at_once` it is shown even where nothing else was, as when what follows holds everything
+    up.
+    """
+
+    def __init__(
+        self,
+        doing: str,
+        done: float | None = None,
+        total: float = 1.0,
+        *,
+        at_once: bool = False,
+    ) -> None:
         self.doing = doing
         self.done = done
         self.total = total
+        self.at_once = at_once
 
     def to_dict(self) -> dict[str, Any]:
         """``{doing, done, total}``."""
@@ -77,9 +89,10 @@ class LiveOutput:
         """Whether the cell has this output already."""
         return self._handle is not None
 
-    def show(self, view: View, *, now: bool = False) -> None:
-        """Show the picture of the moment, unless it is too early (but `now`) or nothing changed."""
+    def show(self, view: View) -> None:
+        """Show the picture of the moment, unless it is too early or nothing changed."""
         text = repr(view)
+        now = isinstance(view, Working) and view.at_once
         early = not (now or self.shown) and time.monotonic() - self._begun < _PATIENCE
         if early or text == self._last:
             return

@@ -18,8 +18,16 @@ from IPython.core.magic import no_var_expand, output_can_be_silenced
 from mlops_jupyter.notebook import completion
 from mlops_jupyter.notebook.grammar import VERBS, parser_of
 from mlops_jupyter.notebook.live import LiveOutput, Working
-from mlops_jupyter.notebook.parser import pairs, split, variable, versions, weights
+from mlops_jupyter.notebook.parser import (
+    expression_in,
+    pairs,
+    split,
+    variable,
+    versions,
+    weights,
+)
 from mlops_jupyter.notebook.views import View
+from mlops_jupyter.types import InvalidRequest
 
 _MANY_ROWS = 20_000
 """From so many rows on a prediction says that it is under way."""
@@ -43,6 +51,35 @@ def run(verb: str, words: list[str], context: Context) -> Any:
         return _run_mlops(words, context)
     arguments = parser_of(verb).read(words)
     return None if arguments is None else _HANDLERS[verb](arguments, context)
+
+
+def _run_line(verb: str, line: str, context: Context) -> Any:
+    try:
+        return run(verb, split(line), context)
+    except InvalidRequest as error:
+        if error.code not in ("invalid_usage", "invalid_variable"):
+            raise
+        # the words have lost their quotes, or fell apart at its blanks
+        if not (expression := expression_in(line)):
+            raise
+        raise InvalidRequest(
+            f"{expression} is an expression, not the name of a variable.",
+            reason="Magics take values by name and evaluate nothing.",
+            fix=_as_call(verb, line, expression),
+            code="invalid_variable",
+        ) from None
+
+
+def _as_call(verb: str, line: str, expression: str) -> str:
+    """How to give the expression to the function of the magic's name."""
+    first, _, rest = line.strip().partition(" ")
+    if verb == "mlops":
+        return _as_call(first, rest, expression)
+    if verb == "predict":
+        call = f'mj.predict("{first}", {expression})'
+    else:
+        call = f"mj.{verb}(…, {expression})"
+    return f"Call the function: {call}, or assign the expression to a variable first."
 
 
 def _run_mlops(words: list[str], context: Context) -> Any:
@@ -126,7 +163,7 @@ def _predict(given: argparse.Namespace, context: Context) -> Any:
     rows = _rows(data)
     begun = time.monotonic()
     if rows >= _MANY_ROWS:
-        context.live.show(Working(f"{given.name}: predicting {rows:,} rows"), now=True)
+        context.live.show(Working(f"{given.name}: predicting {rows:,} rows", at_once=True))
     answer = verbs.predict(
         given.name, data, version=given.version, params=context.value(given.params)
     )
@@ -190,7 +227,7 @@ def _audit(given: argparse.Namespace, _context: Context) -> Any:
     if given.show is not None:
         return verbs.audit.show(given.show, payloads=given.payloads)
     return verbs.audit(
-        given.endpoint,
+        given.name,
         model=given.model,
         since=given.since,
         until=given.until,
@@ -200,6 +237,7 @@ def _audit(given: argparse.Namespace, _context: Context) -> Any:
         kind=given.kind,
         limit=given.limit,
         text=given.text,
+        intents=given.intents,
     )
 
 
@@ -267,7 +305,7 @@ def _magic(verb: str, shell: Any) -> Callable[..., Any]:
         live = LiveOutput(shell)
         names = ChainMap(dict(local_ns or {}), shell.user_ns)
         try:
-            return run(verb, split(line.rstrip().removesuffix(";")), Context(names, live))
+            return _run_line(verb, line.rstrip().removesuffix(";"), Context(names, live))
         except KeyboardInterrupt:
             live.settle(f"%{verb} no longer waits; what the hub has begun goes on.")
             raise

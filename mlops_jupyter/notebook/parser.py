@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from mlops_jupyter.notebook.html import visible
 from mlops_jupyter.types import InvalidRequest, did_you_mean
 
 _EXPANSION = re.compile(r"\$\{?[A-Za-z_]\w*\}?|\{.*\}")
@@ -130,7 +131,7 @@ def variable(text: str, user_ns: Mapping[str, Any]) -> Any:
         raise InvalidRequest(
             f"{cut(text)} is not the name of a variable.",
             reason="Magics take values by name and evaluate nothing.",
-            fix="Assign it to a variable first, or call the function of the magic's name.",
+            fix="Assign it to a variable first, or call the function of the magic's name with it.",
             code="invalid_variable",
         )
     if head not in user_ns:
@@ -154,6 +155,31 @@ def variable(text: str, user_ns: Mapping[str, Any]) -> Any:
                 code="unknown_variable",
             ) from None
     return value
+
+
+def expression_in(line: str) -> str:
+    """The first word of a magic's line that begins like a call or a selection, as it was typed.
+
+    That is a name followed by a bracket, up to where its brackets are closed; at most 60
+    characters of it. Empty when there is none.
+    """
+    match = re.search(r"(?<!\S)[^\W\d][\w.]*(?=[\[(])", line)
+    if match is None:
+        return ""
+    depth, quote, end = 0, "", len(line)
+    for place in range(match.end(), len(line)):
+        sign = line[place]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        elif sign.isspace() and not depth:
+            end = place
+            break
+        else:
+            depth += (sign in "[({") - (sign in "])}")
+    shown = visible(line[match.start() : end].strip())
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
 
 
 def weights(words: Sequence[str]) -> dict[int, int]:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from mlops_jupyter.notebook.exchange import exchange_html, exchange_text, size_words
 from mlops_jupyter.notebook.html import (
-    LINES,
     MUTED,
     Html,
     block,
@@ -15,10 +15,9 @@ from mlops_jupyter.notebook.html import (
     code,
     columns_of_text,
     element,
-    exact,
+    folded,
     heading,
     moment,
-    muted,
     panel,
     table,
     visible,
@@ -31,8 +30,9 @@ Payload = Callable[[str, str], bytes]
 """Fetches ``input`` or ``output`` of a record by its id; the hub records the read."""
 
 _COLUMNS = ("when", "who", "what", "version", "rows", "in", "out", "result", "ms")
-_SHORT = 8
-_PREVIEW = 4096
+_SIDES = ("input", "output")
+_LONG_PAGE = 100
+_NUMBERS = frozenset({"rows", "in", "out", "ms"})
 
 
 class AuditRecord(Mapping[str, Any]):
@@ -91,36 +91,28 @@ class AuditRecord(Mapping[str, Any]):
         """The record as the ledger holds it."""
         return dict(self._record)
 
+    def _types(self) -> dict[str, str]:
+        return {side: str(_part(self._record, side).get("type") or "") for side in _SIDES}
+
     def __repr__(self) -> str:
         lines = [
             " ".join(("record", str(self._record.get("index", "")), self.id)).replace("  ", " "),
-            columns_of_text(_COLUMNS, [_row(self, as_html=False)]),
-            json.dumps(self._record, indent=2, ensure_ascii=True, default=str),
+            columns_of_text(_COLUMNS, [_row(self, as_html=False)], _NUMBERS),
         ]
-        lines += [f"{side}:\n{text}" for side, text in self._previews()]
+        if self._payloads:
+            lines += [exchange_text(self._payloads, self._types()), "the whole record: .to_dict()"]
+        else:
+            lines.append(json.dumps(self._record, indent=2, ensure_ascii=True, default=str))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         text = json.dumps(self._record, indent=2, ensure_ascii=False, default=str)
         return panel(
             heading(f"record {self._record.get('index', '')}", code(self.id)),
-            table(_COLUMNS, [_row(self, as_html=True)]),
-            *(part for side, shown in self._previews() for part in (muted(side), block(shown))),
-            element(
-                "details",
-                element("summary", "the whole record"),
-                block(text),
-            ),
+            table(_COLUMNS, [_row(self, as_html=True)], numbers=_NUMBERS),
+            *([exchange_html(self._payloads, self._types())] if self._payloads else ()),
+            folded("the whole record", block(text)),
         )
-
-    def _previews(self) -> list[tuple[str, str]]:
-        shown = []
-        for side, data in sorted(self._payloads.items()):
-            text = data[:_PREVIEW].decode("utf-8", errors="replace")
-            if len(data) > _PREVIEW:
-                text += f"\n… {len(data) - _PREVIEW:,} more bytes"
-            shown.append((side, visible(text, keep=LINES)))
-        return shown
 
 
 class AuditTable(Sequence[AuditRecord]):
@@ -141,6 +133,7 @@ class AuditTable(Sequence[AuditRecord]):
         size: int = 0,
         behind: int = 0,
         asked: str = "",
+        left: str = "",
         fetch: Payload | None = None,
         older: Callable[[], AuditTable] | None = None,
     ) -> None:
@@ -148,6 +141,7 @@ class AuditTable(Sequence[AuditRecord]):
         self.size = size
         self.behind = behind
         self._asked = asked
+        self._left = left
         self._older = older
 
     @overload
@@ -182,22 +176,32 @@ class AuditTable(Sequence[AuditRecord]):
         return frame
 
     def _caption(self) -> str:
-        words = f"{len(self):,} of {self.size:,} records"
-        if self._asked:
-            words += f" ({self._asked})"
+        asked = f" ({self._asked})" if self._asked else ""
+        match len(self):
+            case 0:
+                found = f"no record matches{asked}" if asked else "no record"
+            case 1:
+                found = f"1 record{asked}"
+            case many:
+                found = f"{many:,} records{asked}"
+        words = [found]
+        if self._older:
+            longer = f" or --limit {_LONG_PAGE}" if len(self) < _LONG_PAGE else ""
+            words.append(f"… and {self._left or 'maybe'} more: .next(){longer}")
+        words.append(f"the ledger has {self.size:,}")
         if self.behind:
-            words += f", the newest {self.behind:,} not searched yet"
-        return words + (", older ones with .next()" if self._older else "")
+            words.append(f"the newest {self.behind:,} not searched yet")
+        return "; ".join(words)
 
     def __repr__(self) -> str:
         if not self:
             return visible(self._caption())
         rows = [_row(record, as_html=False) for record in self]
-        return f"{columns_of_text(_COLUMNS, rows)}\n{visible(self._caption())}"
+        return f"{columns_of_text(_COLUMNS, rows, _NUMBERS)}\n{visible(self._caption())}"
 
     def _repr_html_(self) -> str:
         rows = [_row(record, as_html=True) for record in self]
-        shown = [table(_COLUMNS, rows, wide="result")] if rows else []
+        shown = [table(_COLUMNS, rows, wide="result", numbers=_NUMBERS)] if rows else []
         caption = element("div", f"{self._caption()} · {clock()}", style=MUTED)
         return panel(*shown, caption)
 
@@ -209,17 +213,13 @@ def _part(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _bytes(payload: Mapping[str, Any]) -> str:
     size = payload.get("bytes")
-    if not isinstance(size, int):
-        return ""
-    for unit, scale in (("MB", 1_000_000), ("kB", 1_000)):
-        if size >= scale:
-            return f"{size / scale:.1f} {unit}"
-    return f"{size} B"
+    return size_words(size) if isinstance(size, int) else ""
 
 
 def _what(record: Mapping[str, Any]) -> str:
     words = str(record.get("action") or record.get("kind") or "")
-    if record.get("phase"):
+    # outcomes are the rule; an intent stands alone when nothing has come of it
+    if record.get("phase") not in (None, "outcome"):
         words += f" ({record['phase']})"
     if record.get("shadow"):
         words += " (shadow)"
@@ -239,7 +239,7 @@ def _result(record: Mapping[str, Any]) -> str:
 def _row(record: AuditRecord, *, as_html: bool) -> tuple[object, ...]:
     actor, model = _part(record, "actor"), _part(record, "model")
     who: object = actor.get("sub") or ""
-    when: object = exact(record.at)
+    when: object = clock(record.at)
     result: object = _result(record)
     if as_html:
         when = moment(record.at)

@@ -10,6 +10,7 @@ finds everything as it was. All raise the errors of `mlops_jupyter.types`.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -46,6 +47,7 @@ from mlops_jupyter.types import (
     NotFound,
     ScalingPolicy,
     Unavailable,
+    check_name,
 )
 
 if TYPE_CHECKING:
@@ -90,10 +92,16 @@ def register(
         As for `mlops_jupyter.registry.register`: `flavor`, `environment`, `code_paths` …
     """
     tell = on_progress or _silent
-    tell(Working(f"Registering {name}: saving the model, loading it back, trying it"))
+    check_name(name, "model name")
     coming = connecting()
+    if "mlflow" not in sys.modules:
+        starting = f"Registering {name}: starting MLflow (a few seconds the first time)"
+        tell(Working(starting, at_once=True))
     from mlops_jupyter import registry
+    from mlops_jupyter.registry.quiet import quiet
 
+    with quiet():
+        tell(Working(f"Registering {name}: saving the model, loading it back, trying it"))
     with warnings.catch_warnings():
         advice = _collect_advice(registry.ModelAdvice)
         version = registry.register(
@@ -115,7 +123,7 @@ def register(
     except MlopsError as error:
         error.fix = f"{error.fix} {version.ref} is registered: deploy it once that is mended."
         raise
-    return VersionView(catalogued, advice)
+    return VersionView(catalogued, advice, metrics)
 
 
 def deploy(

@@ -157,11 +157,27 @@ class ScaleView(EndpointView):
 
 
 class VersionView(View):
-    """A registered version; `version` has all its facts, `advice` what may surprise later."""
+    """A registered version.
 
-    def __init__(self, version: ModelVersion, advice: Sequence[str] = ()) -> None:
+    Attributes
+    ----------
+    version
+        All its facts.
+    advice
+        What may surprise later.
+    metrics
+        What was given for it when it was registered just now.
+    """
+
+    def __init__(
+        self,
+        version: ModelVersion,
+        advice: Sequence[str] = (),
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
         self.version = version
         self.advice = tuple(advice)
+        self.metrics = dict(metrics or {})
 
     @property
     def ref(self) -> str:
@@ -170,13 +186,13 @@ class VersionView(View):
 
     def to_dict(self) -> dict[str, Any]:
         """The version as plain data."""
-        return {**plain(self.version), "advice": list(self.advice)}
+        return {**plain(self.version), "advice": list(self.advice), "metrics": self.metrics}
 
     def _html(self) -> Html:
-        return displays.version_html(self.version, self.advice)
+        return displays.version_html(self.version, self.advice, self.metrics)
 
     def _text(self) -> str:
-        return displays.version_text(self.version, self.advice)
+        return displays.version_text(self.version, self.advice, self.metrics)
 
 
 class ListView(View, Sequence[T]):

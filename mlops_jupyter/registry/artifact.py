@@ -18,6 +18,7 @@ from typing import Any
 from mlops_jupyter.registry import distributions
 from mlops_jupyter.registry.examples import Example, advise
 from mlops_jupyter.registry.flavours import Flavour
+from mlops_jupyter.registry.said import named
 from mlops_jupyter.types import InvalidInput, InvalidRequest, did_you_mean
 
 ENVIRONMENT_FILE = "environment.txt"
@@ -180,16 +181,11 @@ def _save(flavour: Flavour, module: Any, arguments: dict[str, Any]) -> None:
     except Exception as error:
         raise InvalidInput(
             f"MLflow's flavour {flavour.name} cannot save this model.",
-            reason=f"{type(error).__name__}: {_first_line(error)}",
+            reason=named(error),
             fix="Take out what cannot be pickled (locks, open files, connections, generators), "
             "or wrap the model in mlflow.pyfunc.PythonModel with files of its own.",
             code="model_not_saved",
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    text = (str(error).strip().splitlines() or [""])[0]
-    return text if len(text) <= 200 else text[:200] + "…"
 
 
 def _modules(folder: Path, model: Any) -> set[str]:
@@ -266,7 +262,7 @@ def _predict(folder: Path, example: Example) -> Any:
     except Exception as error:
         raise InvalidInput(
             "The saved model cannot be loaded again.",
-            reason=f"{type(error).__name__}: {_first_line(error)}",
+            reason=named(error),
             fix="Give what it needs by code_paths=[...], or install that as a package.",
             code="model_not_loadable",
         ) from error

@@ -6,10 +6,11 @@ of its artifacts is kept as the tag ``mlops.digest``, and :func:`resolve` refuse
 
 from __future__ import annotations
 
+import difflib
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +34,9 @@ from mlops_jupyter.types import (
     check_name,
     did_you_mean,
 )
+
+_NAMED = 8
+"""How many versions an error names."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ def _with_alias(store: Store, version: ModelVersion, alias: str) -> ModelVersion
     except MlopsError as error:
         error.fix = (
             f"{error.fix} {version.ref} is registered; what is left is "
-            f"set_alias('{version.model}', '{alias}', {version.version})."
+            f"mlops_jupyter.registry.set_alias('{version.model}', '{alias}', {version.version})."
         ).strip()
         raise
     return replace(version, aliases=(alias,))
@@ -246,30 +250,56 @@ def _find(store: Store, wanted: ModelRef) -> Any:
 
 
 def _missing(store: Store, wanted: ModelRef) -> NotFound:
-    fix = "Register it, or name one that exists."
     known = {model.name: model for model in _models(store)}
     if wanted.name not in known:
+        near = _nearest(wanted.name, known)
         return NotFound(
             f"There is no model '{wanted.name}'.",
             reason=did_you_mean(wanted.name, known) or f"Not at {store.shown}.",
-            fix=fix,
+            fix=f"Write '{replace(wanted, name=near)}'."
+            if near
+            else "Name a model that exists, or register this one: %register.",
             code="unknown_model",
         )
     model = known[wanted.name]
     if wanted.alias is not None:
+        near = _nearest(wanted.alias, model.aliases)
         return NotFound(
             f"The model '{wanted.name}' has no alias '{wanted.alias}'.",
             reason=did_you_mean(wanted.alias, model.aliases) or "It has no alias yet.",
-            fix=f"Set it: set_alias('{wanted.name}', '{wanted.alias}', VERSION).",
+            fix=f"Write '{replace(wanted, alias=near)}'."
+            if near
+            else f"Name a version, or give one this alias: %register {wanted.name} … --alias "
+            f"{wanted.alias}, or %promote ENDPOINT VERSION --alias {wanted.alias}.",
             code="unknown_alias",
         )
-    if model.latest is None:
-        reason = "It has no version yet."
-    else:
-        numbers = [int(one.version) for one in _search_versions(store, wanted.name, 8)]
-        reason = "There is version " + ", ".join(map(str, sorted(numbers))) + "."
+    found = [int(one.version) for one in _search_versions(store, wanted.name, _NAMED + 1)]
     shown = f"'{wanted}'" if wanted.version is not None else f"of '{wanted.name}'"
-    return NotFound(f"There is no version {shown}.", reason=reason, fix=fix, code="unknown_version")
+    return NotFound(
+        f"There is no version {shown}.",
+        reason=_has_versions(found),
+        fix="Name a version that exists, or register the next one: %register."
+        if found
+        else f"Register one: %register {wanted.name} --model MODEL --input DATA.",
+        code="unknown_version",
+    )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
+
+
+def _has_versions(newest_first: list[int]) -> str:
+    """Which versions there are, in words; a list that is not whole does not read as if it were."""
+    if not newest_first:
+        return "It has no version yet."
+    *before, last = map(str, sorted(newest_first[:_NAMED]))
+    if not before:
+        return f"It has version {last}."
+    numbers = f"{', '.join(before)} and {last}"
+    if len(newest_first) > _NAMED:
+        return f"Its newest versions are {numbers}."
+    return f"It has versions {numbers}."
 
 
 def set_alias(name: str, alias: str, version: int) -> None:

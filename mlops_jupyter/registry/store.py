@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from mlops_jupyter.registry.lineage import without_credentials
 from mlops_jupyter.registry.quiet import variables
+from mlops_jupyter.registry.said import said
 from mlops_jupyter.types import (
     Conflict,
     Forbidden,
@@ -92,7 +93,7 @@ class Store:
     def translated(self, error: Exception) -> MlopsError:
         """The error of ours that says what MLflow's `error` means."""
         code = str(getattr(error, "error_code", ""))
-        text = _first_line(error)
+        text = said(error)
         if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
             return NotFound("MLflow does not know it.", reason=text)
         if code in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
@@ -221,7 +222,7 @@ def _knock(store: Store, uri: str) -> None:
         try:
             socket.create_connection((parts.hostname or "localhost", port), CONNECT_SECONDS).close()
         except OSError as error:
-            raise store.unreachable(f"{_first_line(error)}.") from error
+            raise store.unreachable(said(error)) from error
     elif parts.scheme == "sqlite":
         _open_sqlite(store, uri)
 
@@ -241,7 +242,7 @@ def _open_sqlite(store: Store, uri: str) -> None:
         finally:
             connection.close()
     except (OSError, sqlite3.Error) as error:
-        raise store.unreachable(f"{_first_line(error)}.") from error
+        raise store.unreachable(said(error)) from error
 
 
 @contextmanager
@@ -257,9 +258,3 @@ def _patience() -> Iterator[None]:
 def _is_busy(error: BaseException) -> bool:
     text = str(error)
     return "database is locked" in text or "database is busy" in text
-
-
-def _first_line(error: BaseException) -> str:
-    text = (str(getattr(error, "strerror", None) or error).strip().splitlines() or [""])[0]
-    text = " ".join(without_credentials(word) for word in text.split())
-    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,5 +1,6 @@
 """What an endpoint gives to those who want to call it works as written."""
 
+import ast
 import json
 import os
 import shutil
@@ -8,10 +9,12 @@ import sys
 
 import pytest
 
+from mlops_jupyter.client import snippets
 from mlops_jupyter.types import InvalidRequest
 
 from .modelserver import columns, tensors
 from .scripted import TOKEN, Answer
+from .test_hub import STATUS
 
 
 @pytest.fixture
@@ -55,11 +58,12 @@ def test_an_endpoint_has_an_address(endpoint):
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_the_command_works_in_bash_and_shows_no_secret(endpoint):
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_command_works_in_any_shell_and_shows_no_secret(endpoint, shell):
     one, server = endpoint
     command = one.curl()
     assert TOKEN not in command
-    done = subprocess.run(["bash", "-c", command], capture_output=True, check=True, timeout=60)
+    done = subprocess.run([shell, "-c", command], capture_output=True, check=True, timeout=60)
     assert json.loads(done.stdout) == {"predictions": [BODY["dataframe_split"]["columns"]]}
     assert server.asked[-1].path == "/endpoints/churn/invocations"
     assert server.asked[-1].json == BODY
@@ -91,6 +95,60 @@ def test_the_python_program_says_why_it_was_refused(endpoint, tmp_path):
     assert "401" in done.stderr
     assert "unauthenticated" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "program"), [("python", sys.executable), ("javascript", "node")]
+)
+def test_a_program_without_its_token_says_so_in_one_line(endpoint, tmp_path, language, program):
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    text = endpoint[0].client_code(language)
+    done = run(program, text, tmp_path, ".py" if language == "python" else ".mjs", token="")
+    assert done.returncode == 1
+    assert done.stderr == "MLOPS_TOKEN is not set. Set it to the token of your application.\n"
+
+
+def test_a_wide_body_is_laid_out_over_lines():
+    body = {
+        "dataframe_split": {
+            "columns": [f"mean of column {i}" for i in range(30)],
+            "data": [[None, True, *[0.5] * 28]],
+        }
+    }
+    text = snippets.python("http://127.0.0.1:1/x", "m", body)
+    assert max(map(len, text.splitlines())) <= 100
+    given = text.partition("DATA = ")[2].partition("\n\n\ndef ")[0]
+    assert ast.literal_eval(given) == body
+
+
+@pytest.mark.parametrize(
+    ("saved", "body"),
+    [
+        (
+            '{"dataframe_split": {"columns": ["x"], "data": [[1.5], [NaN]]}}',
+            {"dataframe_split": {"columns": ["x"], "data": [[1.5]]}},
+        ),
+        ('{"inputs": [[1, 2], [3, 4]]}', {"inputs": [[1, 2]]}),
+        (
+            '{"inputs": {"a": [1, 2]}, "params": {"k": 1}}',
+            {"inputs": {"a": [1]}, "params": {"k": 1}},
+        ),
+        ('{"inputs"', None),
+        ("[]", None),
+        ('{"dataframe_split": {"columns": ["x"], "data": []}}', None),
+    ],
+)
+def test_the_first_row_of_the_saved_example_is_shown(tmp_path, saved, body):
+    (tmp_path / "serving_input_example.json").write_text(saved)
+    assert snippets.saved_example(tmp_path) == body
+
+
+def test_the_saved_example_of_the_version_with_most_calls_is_sent(scripted, tmp_path):
+    (tmp_path / "serving_input_example.json").write_text('{"inputs": [[7.25]]}')
+    version = {"model": "churn", "version": 3, "digest": "d", "path": str(tmp_path)}
+    _, hub = scripted(lambda asked: [version] if asked.path == "/versions" else STATUS)
+    assert "7.25" in hub.endpoint("churn").curl()
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")

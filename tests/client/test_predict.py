@@ -360,6 +360,13 @@ def test_many_parts_give_what_one_would(ask, small_parts, monkeypatch, model):
         np.testing.assert_equal(parts, whole)
 
 
+def test_each_part_is_told_in_order(ask, small_parts):
+    told = []
+    ask(columns(x="double"), first_row, {"x": [0.0] * 25},
+        on_part=lambda done, total: told.append((done, total)))  # fmt: skip
+    assert told == [(10, 25), (20, 25), (25, 25)]
+
+
 def test_a_few_parts_are_on_the_way_at_a_time(ask, small_parts):
     gate = threading.Barrier(module.IN_FLIGHT)
 

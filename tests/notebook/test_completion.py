@@ -40,6 +40,7 @@ OFFERED = [
     ("%promote churn ", "", ["10", "2", "1", "champion", "trial"]),
     ("%promote churn 2 --alias ch", "ch", ["challenger", "champion"]),
     ("%audit --kind c", "c", ["control"]),
+    ("%audit fr", "fr", ["fraud"]),
     ("%audit fraud --f", "--f", ["--failed"]),
     ("%rollback ", "", ["churn", "churn-eu", "fraud", "--revision"]),
 ]
@@ -131,5 +132,26 @@ def test_a_front_end_is_answered_in_time_and_no_hub_is_started(kernel):
     )
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%audit tumor --by ",
+        "%audit tumor --since ",
+        "%rollback tumor --revision ",
+        "%mlops no-such ",
+    ],
+)
+def test_where_nothing_of_ours_fits_neither_do_files_and_keywords(kernel, line):
+    assert kernel.complete(line) == []
+
+
+@pytest.mark.parametrize("line", ["%scale tumor ", "%predict tumor "])
+def test_other_completions_are_kept_away_from_ours(kernel, line):
+    offered = [word.removeprefix(line) for word in kernel.complete(line)]
+    assert "--help" in offered
+    assert not {"%", "scale", "tumor", "while", "%timeit"} & set(offered)
+
+
 def test_python_is_completed_as_before(kernel):
     assert "import os" in kernel.complete("import o")
+    assert "%predict tumor os.path" in kernel.complete("import os\n%predict tumor os.pat")[0]

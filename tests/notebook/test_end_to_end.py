@@ -3,6 +3,7 @@ roll back, undeploy and audit models of real data. Each test has an endpoint of 
 
 from __future__ import annotations
 
+import re
 import threading
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_a_registered_version_is_known_to_the_hub_with_its_lineage(registered, h
 
 
 def test_models_and_their_versions_are_listed():
-    assert "cancer  2       challenger: 2, champion: 1" in repr(mj.models())
+    assert "cancer       2  challenger: 2, champion: 1" in repr(mj.models())
     assert [view.ref for view in mj.models("cancer")] == ["cancer/2", "cancer/1"]
 
 
@@ -241,6 +242,49 @@ def test_the_audit_says_who_called_what_when_with_what_and_what_came_out(deploy,
     assert "deploy" in actions
 
 
+def test_the_audit_shows_the_answer_beside_what_went_in(deploy, X):
+    deploy("cancer/1", "answering")
+    mj.predict("answering", X.iloc[:1])
+    whole = mj.audit.show(mj.audit("answering", kind="prediction")[0].id, payloads=True)
+    assert re.search(r"mean radius +17\.99\n", repr(whole))
+    assert re.search(r"answer .*\n +predictions\n +[01]\n", repr(whole))
+    assert "binary_data_size" not in repr(whole)
+
+
+def test_a_name_finds_the_endpoints_calls_and_the_models_changes_and_its_tokens(deploy, hub):
+    deploy("cancer@champion", "cancer")
+    hub.create_token("clinic", endpoints=["cancer"], expires_seconds=60)
+    hub.create_token("elsewhere", endpoints=["other"], expires_seconds=60)
+    found = mj.audit("cancer", limit=1000)
+    actions = {record.get("action") for record in found}
+    assert {"version.register", "deploy", "token.create"} <= actions
+    assert {"clinic"} == {
+        record["detail"]["application"] for record in found if record["action"] == "token.create"
+    }
+    places = [record["index"] for record in found]
+    assert places == sorted(set(places), reverse=True)
+    page, paged = mj.audit("cancer", limit=3), []
+    while page is not None:
+        paged += [record["index"] for record in page]
+        page = page.next()
+    assert paged == places
+    assert mj.audit.search("cancer", limit=1000).to_dict()["records"] == found.to_dict()["records"]
+    assert {record.get("endpoint") for record in mj.audit(endpoint="cancer")} == {"cancer"}
+
+
+def test_an_intent_is_folded_into_its_outcome(deploy):
+    deploy("cancer/1", "folded")
+    phases = [record["phase"] for record in mj.audit("folded", kind="control")]
+    assert phases == ["outcome"]
+    both = [record["phase"] for record in mj.audit("folded", kind="control", intents=True)]
+    assert both == ["outcome", "intent"]
+
+
+def test_what_the_audit_does_not_have_is_refused_by_its_name():
+    with pytest.raises(AttributeError, match=r"audit has no 'serach'\. Did you mean 'search'"):
+        mj.audit.serach  # noqa: B018
+
+
 def test_records_are_paged_to_the_end(deploy, X):
     deploy("cancer/1", "paged")
     for _ in range(7):
@@ -311,7 +355,7 @@ def test_a_notebook_does_it_all_in_magics_with_one_output_a_cell(home):
             ("%traffic story 1=90 2=10", "10 %"),
             ("%promote story 2", "All calls go to version 2"),
             ("%rollback story", "1: 90 %, 2: 10 %"),
-            ("%audit story --failed", "0 of"),
+            ("%audit story --failed", "no record matches (story, since 24h, failed)"),
             ("%mlops", "story"),
             ("%undeploy story", "undeployed"),
         ]:

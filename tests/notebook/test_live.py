@@ -69,6 +69,12 @@ def test_what_ends_at_once_shows_nothing_in_between():
     assert not output.shown
 
 
+def test_what_holds_everything_up_is_shown_at_once(cell):
+    cell("shown = live.LiveOutput(get_ipython())")
+    (output,) = cell("shown.show(live.Working('starting', at_once=True))")
+    assert output["data"]["text/plain"] == "starting"
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

@@ -103,6 +103,36 @@ def test_braces_and_dollars_are_not_expanded(shell, called):
     assert "undeploy" not in called
 
 
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        (
+            '%predict tumor X_test[["mean radius"]]',
+            'mj.predict("tumor", X_test[["mean radius"]])',
+        ),
+        ("%predict tumor X_test.head(3)", 'mj.predict("tumor", X_test.head(3))'),
+        ("%predict tumor X[X.a > 3]", 'mj.predict("tumor", X[X.a > 3])'),
+        ("%mlops predict tumor f(1)", 'mj.predict("tumor", f(1))'),
+        ("%register tumor --model fit(X, y)", "mj.register(…, fit(X, y))"),
+    ],
+)
+def test_an_expression_is_refused_with_the_call_that_takes_it(shell, called, line, call):
+    shell.user_ns.update(X_test=pytest.fail, f=pytest.fail, fit=pytest.fail)
+    with pytest.raises(InvalidRequest, match="is an expression") as refused:
+        run(shell, line)
+    assert call in refused.value.fix
+    assert called == {}
+
+
+def test_the_audit_shows_a_screen_of_outcomes_unless_asked_for_more(shell, called):
+    run(shell, "%audit churn")
+    args, options = called["audit"]
+    assert (args, options["limit"], options["intents"]) == (("churn",), 20, False)
+    run(shell, "%audit churn --limit 100 --intents")
+    _, options = called["audit"]
+    assert (options["limit"], options["intents"]) == (100, True)
+
+
 def test_help_is_printed_and_nothing_is_called(shell, called, capsys):
     assert run(shell, "%deploy churn --help") is None
     assert run(shell, "%mlops help deploy") is None

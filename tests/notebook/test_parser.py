@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mlops_jupyter.notebook.grammar import VERBS, parser_of
-from mlops_jupyter.notebook.parser import pairs, split, variable, versions, weights
+from mlops_jupyter.notebook.parser import expression_in, pairs, split, variable, versions, weights
 from mlops_jupyter.types import InvalidRequest, ScalingPolicy
 
 
@@ -41,9 +41,9 @@ UNDERSTOOD = [
     ("undeploy churn", {"name": "churn", "revision": None}),
     (
         "audit churn --since 24h --by alice --failed",
-        {"endpoint": "churn", "since": "24h", "by": "alice", "failed": True},
+        {"name": "churn", "since": "24h", "by": "alice", "failed": True},
     ),
-    ('audit --text "two words"', {"endpoint": None, "text": "two words"}),
+    ('audit --text "two words"', {"name": None, "text": "two words", "limit": 20}),
 ]
 
 
@@ -158,6 +158,29 @@ def test_a_variable_is_found_by_its_name_or_by_names_joined_with_dots():
 def test_anything_but_a_name_is_refused_and_never_evaluated(text):
     with pytest.raises(InvalidRequest, match="Assign it to a variable first"):
         variable(text, {"df": {}, "f": pytest.fail, "a": None})
+
+
+@pytest.mark.parametrize(
+    ("line", "expression"),
+    [
+        ('churn X_test[["mean radius"]]', 'X_test[["mean radius"]]'),
+        ('churn X[["a", "b"]] --version 3', 'X[["a", "b"]]'),
+        ("churn data.X.head(3)", "data.X.head(3)"),
+        ("churn X[X.a > 3].head( 2 )", "X[X.a > 3].head( 2 )"),
+        ("churn X['a]b']", "X['a]b']"),
+        ("churn f(", "f("),
+        ("churn f(\u202e)", "f(\\u202e)"),
+        ("churn X_test --version 3", ""),
+        ('audit --text "f(x)"', ""),
+        ("", ""),
+    ],
+)
+def test_an_expression_is_found_as_it_was_typed(line, expression):
+    assert expression_in(line) == expression
+
+
+def test_a_long_expression_is_cut():
+    assert len(expression_in(f"churn f({'x' * 10_000})")) == 61
 
 
 def test_an_unknown_variable_is_refused_with_the_closest_name():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,19 @@ def registry(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         warnings.simplefilter("ignore", ModelAdvice)
         yield here
     assert list(here.glob("ml*")) == []
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here may ask for anything beyond this machine."""
+    connect = socket.socket.connect
+
+    def at_home(self: socket.socket, address: Any) -> None:
+        local = self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "::1", "localhost")
+        assert local, f"a test connects to {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", at_home)
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def test_an_unknown_model_gets_a_suggestion(registered):
 
 
 def test_an_unknown_version_names_those_that_exist(registered):
-    with pytest.raises(NotFound, match="There is version 1, 2") as caught:
+    with pytest.raises(NotFound, match="It has versions 1 and 2") as caught:
         resolve(f"{registered[0].model}/9")
     assert caught.value.code == "unknown_version"
     with pytest.raises(NotFound):
@@ -99,6 +99,15 @@ def test_an_unknown_alias_gets_a_suggestion(registered):
     with pytest.raises(NotFound, match="Did you mean 'champion'") as caught:
         resolve(f"{registered[0].model}@campion")
     assert caught.value.code == "unknown_alias"
+
+
+def test_a_fix_with_a_near_name_does_not_repeat_the_typo(registered):
+    name = registered[0].model
+    typo = name.replace("resolved", "resovled")
+    for wrong, right in ((f"{typo}/1", f"{name}/1"), (f"{name}@campion", f"{name}@champion")):
+        with pytest.raises(NotFound) as caught:
+            resolve(wrong)
+        assert caught.value.fix == f"Write '{right}'."
 
 
 def test_a_model_without_versions_says_so(names):
