@@ -15,16 +15,11 @@ from itertools import islice, zip_longest
 from typing import Any
 
 from mlops_jupyter.cli.output import table
+from mlops_jupyter.types.datatypes import MISSING_LENGTH, STRUCT_CODES
 
 ROWS = 50
 """Most rows that are shown."""
 
-_MISSING_LENGTH = 0xFFFFFFFF
-_CODES = {
-    "BOOL": "?", "FP16": "e", "FP32": "f", "FP64": "d",
-    "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q",
-    "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q",
-}  # fmt: skip
 _Columns = dict[str, list[Any]]
 
 
@@ -130,14 +125,14 @@ def _flat(data: Any) -> list[Any]:
 
 def _unpacked(datatype: str, data: bytes) -> list[Any]:
     if datatype != "BYTES":
-        code = _CODES[datatype]
+        code = STRUCT_CODES[datatype]
         return list(struct.unpack(f"<{len(data) // struct.calcsize(code)}{code}", data))
     items: list[Any] = []
     start = 0
     while start < len(data):
         (length,) = struct.unpack_from("<I", data, start)
         start += 4
-        if length == _MISSING_LENGTH:
+        if length == MISSING_LENGTH:
             items.append(None)
             continue
         items.append(data[start : start + length].decode("utf-8", "backslashreplace"))

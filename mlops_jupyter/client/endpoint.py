@@ -43,17 +43,23 @@ class Endpoint:
         """Return what the model returns for `data`; see `mlops_jupyter.client.predict`."""
         return self._hub.predict(self.name, data, version=version, params=params, on_part=on_part)
 
-    def curl(self) -> str:
-        """A command for any POSIX shell on this computer; the token is read from its file."""
-        return snippets.curl(self.url, self._hub.home / "token", self._example())
+    def curl(self, *, example: bool = False) -> str:
+        """A command for any POSIX shell on this computer; the token is read from its file.
 
-    def client_code(self, language: str = "python") -> str:
+        With `example` the data is the first row of the example that was saved with the model: real
+        data, so look at it before you share the command. Otherwise it has the right types only.
+        """
+        return snippets.curl(self.url, self._hub.home / "token", self._example(example))
+
+    def client_code(self, language: str = "python", *, example: bool = False) -> str:
         """A program for an application, which has its own token in ``MLOPS_TOKEN``.
 
         Parameters
         ----------
         language
             ``python`` (3.9 or newer, nothing to install) or ``javascript`` (Node 18 or newer).
+        example
+            Whether to send a row of the example that was saved with the model; see `curl`.
         """
         write = snippets.LANGUAGES.get(language.lower())
         if write is None:
@@ -63,10 +69,11 @@ class Endpoint:
                 fix="Every language with HTTP will do: see curl() for what to send.",
                 code="unknown_language",
             )
-        return write(self.url, self.name, self._example())
+        return write(self.url, self.name, self._example(example))
 
-    def _example(self) -> dict[str, Any]:
-        return self._saved_example() or snippets.example(self._hub.metadata(self.name))
+    def _example(self, saved: bool) -> dict[str, Any]:
+        found = self._saved_example() if saved else None
+        return found or snippets.example(self._hub.metadata(self.name))
 
     def _saved_example(self) -> dict[str, Any] | None:
         """One row of the example saved with the model, if the hub keeps it on this computer."""

@@ -11,7 +11,8 @@ import json
 import math
 from typing import Any
 
-MISSING_LENGTH = 0xFFFFFFFF
+from mlops_jupyter.types.datatypes import MISSING_LENGTH
+
 _DTYPES = {
     "BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
     "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",

@@ -18,7 +18,7 @@ from itertools import islice
 from math import prod
 from typing import Any
 
-from mlops_jupyter.serving.tensors import MISSING_LENGTH, STRUCT_CODES
+from mlops_jupyter.types.datatypes import MISSING_LENGTH, STRUCT_CODES
 
 MAX_ROWS = 5
 MAX_COLUMNS = 30

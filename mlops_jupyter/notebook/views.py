@@ -90,11 +90,11 @@ class EndpointView(View):
         """Ask the endpoint; the answer has the form that the model returned."""
         return self._hub.predict(self.name, data, version=version, params=params)
 
-    def curl(self) -> Pasteable:
+    def curl(self, *, example: bool = False) -> Pasteable:
         """A command that calls the endpoint, to paste into a terminal."""
-        return Pasteable(self._hub.endpoint(self.name).curl())
+        return Pasteable(self._hub.endpoint(self.name).curl(example=example))
 
-    def client_code(self, language: str = "python") -> Pasteable:
+    def client_code(self, language: str = "python", *, example: bool = False) -> Pasteable:
         """A program that calls the endpoint, for applications outside Jupyter.
 
         Parameters
@@ -102,7 +102,7 @@ class EndpointView(View):
         language
             ``python`` or ``javascript``.
         """
-        return Pasteable(self._hub.endpoint(self.name).client_code(language))
+        return Pasteable(self._hub.endpoint(self.name).client_code(language, example=example))
 
     def log(self, version: int | None = None) -> Pasteable:
         """The last output of its workers, at most 64 KiB."""

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from mlops_jupyter.serving.misfit import Misfit, kind_of
 from mlops_jupyter.serving.packing import packer
-from mlops_jupyter.serving.tensors import MISSING_TIME
+from mlops_jupyter.types.datatypes import MISSING_TIME
 
 _EPOCH = datetime(1970, 1, 1)
 _PATTERN = re.compile(

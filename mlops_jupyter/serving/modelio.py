@@ -17,7 +17,7 @@ import numpy as np
 from mlops_jupyter.serving.elements import DATATYPES, DTYPES
 from mlops_jupyter.serving.packing import pack_bytes, unpack_bytes
 from mlops_jupyter.serving.results import Columns, pack, rebuild
-from mlops_jupyter.serving.tensors import MISSING_TIME
+from mlops_jupyter.types.datatypes import MISSING_TIME
 
 __all__ = ["Columns", "InputPlan", "pack", "rebuild"]
 

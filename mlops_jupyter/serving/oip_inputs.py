@@ -17,9 +17,10 @@ from mlops_jupyter.serving.datetimes import pack_datetimes
 from mlops_jupyter.serving.misfit import Misfit, first_not
 from mlops_jupyter.serving.nested import pack_nested_texts
 from mlops_jupyter.serving.oip_request import Received, bad
-from mlops_jupyter.serving.tensors import ITEM_SIZES, Inputs
+from mlops_jupyter.serving.tensors import Inputs
 from mlops_jupyter.serving.tensorspecs import TensorPlan, TensorSpec
 from mlops_jupyter.types import InvalidInput, did_you_mean
+from mlops_jupyter.types.datatypes import ITEM_SIZES
 
 NATIVE = {
     "boolean": "BOOL",

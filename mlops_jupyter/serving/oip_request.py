@@ -14,8 +14,8 @@ from typing import Any
 
 from mlops_jupyter.serving import packing
 from mlops_jupyter.serving.misfit import Misfit
-from mlops_jupyter.serving.tensors import ITEM_SIZES
 from mlops_jupyter.types import InvalidInput, InvalidRequest, did_you_mean
+from mlops_jupyter.types.datatypes import ITEM_SIZES
 
 DATATYPES = (*ITEM_SIZES, "BYTES")
 _DATATYPES = frozenset(DATATYPES)

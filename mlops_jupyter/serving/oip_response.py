@@ -19,8 +19,9 @@ import orjson
 from mlops_jupyter.serving import packing
 from mlops_jupyter.serving.misfit import Misfit
 from mlops_jupyter.serving.oip_request import PLAIN, Options
-from mlops_jupyter.serving.tensors import ITEM_SIZES, STRUCT_CODES, Outputs, Tensor
+from mlops_jupyter.serving.tensors import Outputs, Tensor
 from mlops_jupyter.types import InvalidRequest, ModelError, did_you_mean
+from mlops_jupyter.types.datatypes import ITEM_SIZES, STRUCT_CODES
 
 JSON = "application/json"
 BINARY = "application/octet-stream"

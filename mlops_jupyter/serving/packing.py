@@ -1,6 +1,6 @@
 """JSON values to packed bytes and back, for every leaf type.
 
-Packing is that of ``tensors.py``: little-endian, BYTES with 4-byte lengths. What a type takes:
+Packing is that of ``types/datatypes.py``: little-endian, BYTES with 4-byte lengths. What a type takes:
 
 - floating: numbers and null (NaN). A whole number that the type cannot hold exactly is refused,
   since rounding would change it silently; a decimal fraction is rounded to the nearest, as always.
@@ -23,7 +23,7 @@ from itertools import chain
 from typing import Any
 
 from mlops_jupyter.serving.misfit import Misfit, first_not
-from mlops_jupyter.serving.tensors import ITEM_SIZES, MISSING_LENGTH, STRUCT_CODES
+from mlops_jupyter.types.datatypes import ITEM_SIZES, MISSING_LENGTH, STRUCT_CODES
 
 _EXACT = 2**53
 _NAN = float("nan")

@@ -18,7 +18,8 @@ import orjson
 from mlops_jupyter.serving import datetimes, packing
 from mlops_jupyter.serving.misfit import Misfit
 from mlops_jupyter.serving.oip_response import check_tensor, unusable
-from mlops_jupyter.serving.tensors import ITEM_SIZES, STRUCT_CODES, Outputs, Tensor
+from mlops_jupyter.serving.tensors import Outputs, Tensor
+from mlops_jupyter.types.datatypes import ITEM_SIZES, STRUCT_CODES
 
 _MAX_DEPTH = 50
 _Note = Mapping[str, Any]

@@ -9,8 +9,9 @@ from typing import Any
 from mlops_jupyter.serving import packing
 from mlops_jupyter.serving.misfit import Misfit
 from mlops_jupyter.serving.oip_response import unusable
-from mlops_jupyter.serving.tensors import ITEM_SIZES, Inputs, Outputs, Tensor
+from mlops_jupyter.serving.tensors import Inputs, Outputs, Tensor
 from mlops_jupyter.types import ModelError
+from mlops_jupyter.types.datatypes import ITEM_SIZES
 
 
 def stack(calls: Sequence[Inputs]) -> tuple[dict[str, Any], list[bytes]]:

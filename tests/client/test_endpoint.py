@@ -144,11 +144,11 @@ def test_the_first_row_of_the_saved_example_is_shown(tmp_path, saved, body):
     assert snippets.saved_example(tmp_path) == body
 
 
-def test_the_saved_example_of_the_version_with_most_calls_is_sent(scripted, tmp_path):
+def test_the_saved_example_of_the_main_version_is_sent_when_asked_for(scripted, tmp_path):
     (tmp_path / "serving_input_example.json").write_text('{"inputs": [[7.25]]}')
     version = {"model": "churn", "version": 3, "digest": "d", "path": str(tmp_path)}
     _, hub = scripted(lambda asked: [version] if asked.path == "/versions" else STATUS)
-    assert "7.25" in hub.endpoint("churn").curl()
+    assert "7.25" in hub.endpoint("churn").curl(example=True)
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")

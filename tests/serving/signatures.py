@@ -8,7 +8,8 @@ from typing import Any
 
 from mlops_jupyter.serving import invocations, oip, packing
 from mlops_jupyter.serving.signature import Signature
-from mlops_jupyter.serving.tensors import MISSING_TIME, Inputs, Outputs, Tensor
+from mlops_jupyter.serving.tensors import Inputs, Outputs, Tensor
+from mlops_jupyter.types.datatypes import MISSING_TIME
 
 LEAF_TYPES = ("boolean", "integer", "long", "float", "double", "string", "binary", "datetime")
 

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_jupyter.serving import invocations, oip, packing
-from mlops_jupyter.serving.tensors import ITEM_SIZES, STRUCT_CODES, Outputs, Tensor
+from mlops_jupyter.serving.tensors import Outputs, Tensor
 from mlops_jupyter.types import MlopsError
+from mlops_jupyter.types.datatypes import ITEM_SIZES, STRUCT_CODES
 from tests.serving.signatures import (
     columns,
     compiled,
