@@ -1,6 +1,6 @@
 """JSON values to packed bytes and back, for every leaf type.
 
-Packing is that of ``types/datatypes.py``: little-endian, BYTES with 4-byte lengths. What a type takes:
+Packing is that of ``types/datatypes.py``: little-endian, BYTES with lengths. What a type takes:
 
 - floating: numbers and null (NaN). A whole number that the type cannot hold exactly is refused,
   since rounding would change it silently; a decimal fraction is rounded to the nearest, as always.
