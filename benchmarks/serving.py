@@ -249,7 +249,7 @@ def _free_port() -> int:
 
 
 def _measure(server: Server, clients: int, seconds: float) -> dict[str, float]:
-    _wrk(server, clients, min(1.0, seconds))  # warm
+    _wrk(server, clients, 2.0)  # warm: an idle server may have been paged out meanwhile
     before = _cpu(server)
     result = _wrk(server, clients, seconds)
     result["cpu_us"] = (_cpu(server) - before) / max(result["requests"], 1) * 1e6

@@ -147,7 +147,7 @@ def test_unknown_things_are_answered_with_the_nearest_known(
     body = refused(
         owner.post("/endpoints/chrun/invocations", content=frame_of(cancer)), served, 404
     )
-    assert "churn" in body["reason"]
+    assert "'churn'" in body["fix"]
     with pytest.raises(NotFound, match="churn"):
         mj.deploy("chrun")
     with pytest.raises(NotFound):
