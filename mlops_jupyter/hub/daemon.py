@@ -129,8 +129,8 @@ async def _serve(home: Home, port: int | None, lock: HubLock, ready: ReadyLine) 
 def _spare_the_collector() -> None:
     """Leave what the start made out of garbage collection, and collect less often.
 
-    A call makes a dozen objects and no cycles; with the defaults a third of the slowest calls'
-    time went into looking through everything that was ever imported.
+    A call makes a dozen objects and no cycles; with the defaults the slowest calls were those that
+    waited for a look through everything that was ever imported (docs/performance.md).
     """
     gc.collect()
     gc.freeze()
