@@ -1,7 +1,8 @@
-"""The search columns: what of a record's bytes can be searched by, filled behind the commits."""
+"""The search columns: what of a record's bytes can be searched by."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -148,7 +149,7 @@ def _number(value: Any) -> int | None:
 
 
 class Columns:
-    """Fills the search columns in the order of the records; where it stands is in the table."""
+    """Writes the search columns in the order of the records; where it stands is in the table."""
 
     def __init__(self, dialect: sa.Dialect) -> None:
         table = schema.bundle.c
@@ -184,21 +185,25 @@ class Columns:
         self._block = []
 
     def fill(self, connection: sa.Connection, start: int, stop: int) -> int:
-        """Write the columns of records start..stop-1; return the next index to do.
+        """Write the columns of records start..stop-1 from their bundles; return the next index.
 
         A damaged bundle gets rows without content, so that one fault hides nothing after it.
         """
         cursor = driver_connection(connection).cursor()
         bundles = self._covering.run(cursor, start).fetchall()
         bundles += self._after.run(cursor, start, stop).fetchall()
-        rows: list[Row] = []
+        leaves: list[bytes] = []
         for first, count, codec, data in bundles:
             low, high = max(start - first, 0), min(stop - first, count)
-            leaves = _leaves(codec, data, count, high)[low:high]
-            rows += map(search_row, range(first + low, first + high), leaves)
+            leaves += _leaves(codec, data, count, high)[low:high]
+        self.add(cursor, start, leaves)
+        return start + len(leaves)
+
+    def add(self, cursor: Any, start: int, leaves: Sequence[bytes]) -> None:
+        """Write the columns of these records, the first of which has index `start`."""
+        rows = list(map(search_row, range(start, start + len(leaves)), leaves))
         self._insert.run_many(cursor, rows)
         self._fill_zones(cursor, start, rows)
-        return start + len(rows)
 
     def _fill_zones(self, cursor: Any, start: int, rows: list[Row]) -> None:
         block = start // ZONE_RECORDS

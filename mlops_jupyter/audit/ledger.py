@@ -1,7 +1,7 @@
 """The ledger: what was recorded stays, in order, and can be proved.
 
-Records of a batch become one row, and the tree's new state stands in that row, so a commit is one
-or two inserts. Search columns follow behind. What can go wrong when writing is handled here too.
+Records of a batch become one row, and the tree's new state stands in that row, so a commit is a
+few inserts. What can go wrong when writing is handled here too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import sqlalchemy as sa
 from mlops_jupyter.audit import schema
 from mlops_jupyter.audit.ballast import Ballast
 from mlops_jupyter.audit.batch import Entry
-from mlops_jupyter.audit.columns import Columns, discard_columns, indexed_size
-from mlops_jupyter.audit.engine import BUSY_MS, database_path, set_busy_wait, unsynced
+from mlops_jupyter.audit.engine import BUSY_MS, database_path, set_busy_wait
 from mlops_jupyter.audit.identity import Identity
 from mlops_jupyter.audit.outage import FULL, LOCKED, Losses, Outage, gap_entries, outage_of
 from mlops_jupyter.audit.receipt import Receipt
@@ -38,10 +37,8 @@ class Ledger:
         self._sign_at = time.monotonic() + checkpoint_seconds
         self._writer = Writer(engine)
         self._writer.load()
-        self._columns = Columns(engine.dialect)
         self._losses = Losses()
         self._outage: Outage | None = None
-        self._indexed = self._find_indexed()
 
     @classmethod
     def open(
@@ -196,37 +193,14 @@ class Ledger:
     @property
     def indexed(self) -> int:
         """How many records can be searched."""
-        return self._indexed
+        return self._writer.indexed
 
     def index_pending(self, limit: int = 128) -> int:
-        """Fill the search columns of at most `limit` records; return how many it did.
+        """Write the search columns of at most `limit` records that lack them; return how many.
 
-        Goes on where it stopped, after a crash too.
+        Records get theirs when they are committed; this makes up for lost ones.
         """
-        stop = min(self._indexed + limit, self.size)
-        done = 0
-        if stop > self._indexed and self._outage is None:
-            try:
-                with self._engine.connect() as connection, unsynced(connection):
-                    with connection.begin():
-                        reached = self._columns.fill(connection, self._indexed, stop)
-                    done, self._indexed = reached - self._indexed, reached
-            except Exception as error:
-                self._columns.forget()
-                outage = outage_of(error)
-                if outage is None:
-                    raise
-                self._writer.stale = self._writer.stale or outage is not LOCKED
-        return done
-
-    def _find_indexed(self) -> int:
-        self._columns.forget()
-        with self._engine.begin() as connection:
-            indexed = indexed_size(connection)
-            if indexed > self.size:
-                # columns without records would stand in the way of those to come
-                discard_columns(connection, self.size)
-        return min(indexed, self.size)
+        return 0 if self._outage is not None else self._writer.index_pending(limit)
 
     def status(self) -> dict[str, Any]:
         """``{origin, size, indexed, checkpoint_size, bytes, ok, reason}``."""
@@ -235,7 +209,7 @@ class Ledger:
         return {
             "origin": self.origin,
             "size": self.size,
-            "indexed": self._indexed,
+            "indexed": self.indexed,
             "checkpoint_size": self._identity.signed_size,
             "bytes": sum(file.stat().st_size for file in files if file.exists()),
             "ok": self._outage is None,
@@ -273,7 +247,6 @@ class Ledger:
             return
         try:
             self._writer.load()
-            self._indexed = self._find_indexed()
         except (CommitFailed, sa.exc.SQLAlchemyError) as error:
             self._writer.stale = True
             outage = error.outage if isinstance(error, CommitFailed) else outage_of(error)

@@ -1,7 +1,7 @@
 """The ledger's tables, SQLAlchemy Core, for SQLite and PostgreSQL alike.
 
 Only `bundle`, `payload` and `checkpoint` are evidence. `record` and `zone` are search columns: they
-say nothing that the bundles' bytes do not say, are filled behind the commits, and can be rebuilt.
+say nothing that the bundles' bytes do not say, are written with them, and can be rebuilt.
 
 There are no secondary indexes: entering 128 records into five of them rewrites hundreds of pages.
 A search reads the zones' summaries instead and skips blocks in which a wanted value does not occur.

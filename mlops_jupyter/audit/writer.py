@@ -1,4 +1,4 @@
-"""The one place that writes bundles: a batch, its tree and its payloads in one transaction."""
+"""The one place that writes bundles: a batch with all that belongs to it in one transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import zstandard
 
 from mlops_jupyter.audit import schema
 from mlops_jupyter.audit.batch import Batch, Entry, encode_batch, join_leaves, split_leaves
-from mlops_jupyter.audit.engine import database_path, driver_connection
+from mlops_jupyter.audit.columns import Columns, discard_columns, indexed_size
+from mlops_jupyter.audit.engine import database_path, driver_connection, unsynced
 from mlops_jupyter.audit.outage import DAMAGED, LOCKED, LOST, OTHER_WRITER, Outage, outage_of
 from mlops_jupyter.audit.payloads import Recent
 from mlops_jupyter.audit.record import Uuid7
@@ -50,6 +51,9 @@ class Writer:
         The committed tree.
     stale
         True after a commit whose outcome is not known: :meth:`load` before the next.
+    indexed
+        How many records have their search columns. Usually all; fewer after somebody deleted some,
+        and then new ones wait too, for the columns have no holes.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -57,6 +61,7 @@ class Writer:
         self._compressor = zstandard.ZstdCompressor(level=1)
         self._bundle = Statement(sa.insert(schema.bundle), engine.dialect)
         self._payload = Statement(sa.insert(schema.payload), engine.dialect)
+        self._columns = Columns(engine.dialect)
         self._names = Uuid7()
         self._recent = Recent()
         self._payload_rows = 0
@@ -66,6 +71,7 @@ class Writer:
         self._closed = engine.dialect.loaded_dbapi.ProgrammingError
         self.tree = Frontier()
         self.stale = True
+        self.indexed = 0
 
     def load(self) -> None:
         """Open the database anew and read where the log stands, from its last bundle.
@@ -104,7 +110,36 @@ class Writer:
                 raise CommitFailed(DAMAGED) from None
             self._names.stay_after(_last_name(codec, data))
         self._file = self._identify()
+        self._find_indexed()
         self.stale = False
+
+    def _find_indexed(self) -> None:
+        self._columns.forget()
+        with self._engine.begin() as connection:
+            indexed = indexed_size(connection)
+            if indexed > self.tree.size:
+                # columns without records would stand in the way of those to come
+                discard_columns(connection, self.tree.size)
+        self.indexed = min(indexed, self.tree.size)
+
+    def index_pending(self, limit: int) -> int:
+        """Write the search columns of at most `limit` records that lack them; return how many."""
+        start = self.indexed
+        stop = min(start + limit, self.tree.size)
+        if stop == start:
+            return 0
+        try:
+            with self._engine.connect() as connection, unsynced(connection):
+                with connection.begin():
+                    self.indexed = self._columns.fill(connection, start, stop)
+        except BaseException as error:
+            self.indexed = start
+            self._columns.forget()
+            outage = outage_of(error)
+            if outage is None:
+                raise
+            self.stale = self.stale or outage is not LOCKED
+        return self.indexed - start
 
     def commit(self, entries: Sequence[Entry], origin: str, also: Also | None) -> Range:
         """Write a batch; it is on disk when this returns. Raises CommitFailed when it is not."""
@@ -123,6 +158,7 @@ class Writer:
                     also(connection)
                     stage = "commit"
         except BaseException as error:
+            self._columns.forget()
             outage = outage_of(error)
             self.stale = outage is not LOCKED and (outage is not None or stage != "also")
             if outage is not None:
@@ -130,7 +166,10 @@ class Writer:
             if stage == "write" and _is_taken(error):
                 raise CommitFailed(OTHER_WRITER) from error
             raise
-        first, self.tree = self.tree.size, tree
+        first = self.tree.size
+        if self.indexed == first:
+            self.indexed = tree.size
+        self.tree = tree
         self._payload_rows = batch.payloads.next_id
         self._recent.add(batch.payloads.stored)
         return Range(first, len(entries), tuple(batch.ids))
@@ -197,6 +236,8 @@ class Writer:
         )
         for row in batch.payloads.rows(self._compressor):
             self._payload.run(cursor, *row)
+        if self.indexed == self.tree.size:
+            self._columns.add(cursor, self.tree.size, batch.leaves)
 
 
 def _last_name(codec: int, data: bytes) -> str:

@@ -26,9 +26,6 @@ from mlops_jupyter.hub.state import State
 from mlops_jupyter.serving.messages import Response
 from mlops_jupyter.types import AuditUnavailable, InvalidInput, InvalidRequest, MlopsError
 
-CATCH_UP_RECORDS = 2048
-"""Records that a search waits to be indexed; what is behind more shows in ``indexed``."""
-
 EVENT_BYTES = 32 * 1024
 _BYTES = "application/octet-stream"
 _SHOWN_TYPES = frozenset({"application/json", "text/csv", _BYTES})
@@ -176,13 +173,11 @@ class AuditRoutes:
 
     async def _search(self, call: Call) -> Any:
         query: SearchQuery = call.query
-        self._catch_up()
         filters = _filters(query, before=query.before)
         page = await _read(lambda: self._query.search(filters, limit=query.limit))
         return RecordPage(page.records, page.next, page.size, page.indexed)
 
     async def _show(self, call: Call) -> Any:
-        self._catch_up()
         key = _key(call)
         return LoggedRecord(**await _read(lambda: self._query.show(key)))
 
@@ -193,7 +188,6 @@ class AuditRoutes:
         return await self._payload(call, "output")
 
     async def _receipt(self, call: Call) -> Response:
-        self._catch_up()
         key, note = _key(call), self._ledger.checkpoint()
         return text_response(await _read(lambda: self._query.receipt(key, note)))
 
@@ -210,7 +204,6 @@ class AuditRoutes:
 
     async def _export(self, call: Call) -> Response:
         query: ExportQuery = call.query
-        self._catch_up()
         filters = _filters(query)
         media = "application/jsonl"
         if query.format == "csv":
@@ -252,7 +245,6 @@ class AuditRoutes:
 
     async def _payload(self, call: Call, side: str) -> Response:
         """Read a payload, after the read itself is recorded: nobody reads unseen."""
-        self._catch_up()
         key = _key(call)
         shown = await _read(lambda: self._query.show(key))
         detail = {"record": shown["record"].get("id"), "index": shown["index"], "side": side}
@@ -271,10 +263,6 @@ class AuditRoutes:
         content_type = payload.content_type if media in _SHOWN_TYPES else _BYTES
         head = (("Content-Disposition", "attachment"), ("Content-Security-Policy", "sandbox"))
         return Response(200, payload.data, content_type, head)
-
-    def _catch_up(self) -> None:
-        """Index what was just written, so that one finds what one did."""
-        self._ledger.index_pending(CATCH_UP_RECORDS)
 
 
 def _filters(query: FilterQuery, **more: Any) -> Filters:

@@ -8,12 +8,8 @@ import logging
 from mlops_jupyter.audit import AuditQuery, Entry, Ledger
 from mlops_jupyter.types import AuditUnavailable
 
-SLICE_RECORDS = 32
-"""Records indexed at a time; a slice keeps the loop busy for about a third of a millisecond."""
-
-BACKLOG_SLICE_RECORDS = 128
-BACKLOG_RECORDS = 1024
-"""From this backlog on larger slices, which cost less a record: then calls wait anyway."""
+SLICE_RECORDS = 128
+"""Lost search columns made at a time; a slice keeps the loop busy for about a millisecond."""
 
 PAUSE_SECONDS = 0.1
 
@@ -54,12 +50,10 @@ def close_orphans(ledger: Ledger, query: AuditQuery) -> int:
 
 
 async def keep_ledger(ledger: Ledger) -> None:
-    """Fill the search columns behind the commits and sign checkpoints, for ever."""
+    """Sign checkpoints, and make search columns that were lost, for ever."""
     while True:
         try:
-            behind = ledger.size - ledger.indexed > BACKLOG_RECORDS
-            limit = BACKLOG_SLICE_RECORDS if behind else SLICE_RECORDS
-            busy = ledger.index_pending(limit) == limit
+            busy = ledger.index_pending(SLICE_RECORDS) > 0
             ledger.sign_if_due()
         except Exception:
             _log.exception("the ledger's upkeep failed")

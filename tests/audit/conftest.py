@@ -71,9 +71,7 @@ class Home:
             self.ledger.append([prediction(start + i, **fields) for i in range(size)])
 
     def query(self) -> AuditQuery:
-        """A reader, with the search columns up to date."""
-        while self.ledger.index_pending(1000):
-            pass
+        """A reader."""
         return AuditQuery(open_reader(self.path))
 
     def stop(self) -> None:

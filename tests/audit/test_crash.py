@@ -40,8 +40,6 @@ while True:
     ]
     ids = ledger.append(entries).ids
     os.write(1, ("\\n".join(ids) + "\\n").encode())
-    if draw.random() < 0.5:
-        ledger.index_pending(draw.randrange(1, 200))
     if draw.random() < 0.2:
         ledger.sign_if_due(float("inf"))
 """

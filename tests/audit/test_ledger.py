@@ -318,23 +318,37 @@ def test_a_gap_is_not_forgotten_when_its_batch_is_refused(home: Home) -> None:
     assert home.query().show(0)["record"]["detail"]["dropped"] == 2
 
 
-def test_search_columns_follow_in_bounded_steps(home: Home) -> None:
-    home.fill(300, 300)
-    assert home.ledger.indexed == 0
-    assert [home.ledger.index_pending(250) for _ in range(4)] == [250, 250, 100, 0]
-    assert home.ledger.indexed == home.ledger.size
-    assert home.verify().checked["columns"] == 600
+def test_search_columns_are_written_with_the_records(home: Home) -> None:
+    home.fill(300, 800)
+    assert home.ledger.indexed == home.ledger.size == 1100
+    assert home.verify().checked["columns"] == 1100
 
 
-def test_search_columns_go_on_after_a_crash_where_they_stopped(home: Home) -> None:
+def test_search_columns_of_a_refused_batch_leave_no_trace(home: Home) -> None:
+    home.fill(1000)
+
+    def refuse(connection: sa.Connection) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        home.ledger.append([prediction(i) for i in range(100)], also=refuse)
+    home.fill(50)
+    assert home.ledger.indexed == home.ledger.size == 1050
+    assert home.verify().ok
+
+
+def test_deleted_search_columns_are_made_anew_in_bounded_steps(home: Home) -> None:
     home.fill(1500, 1500)
-    home.ledger.index_pending(1300)
-    home.engine.dispose()
+    home.stop()
+    home.tamper("DELETE FROM audit_record WHERE idx >= 1300")
+    home.tamper("DELETE FROM audit_zone WHERE block >= 1")
     home.start()
     assert home.ledger.indexed == 1300
-    while home.ledger.index_pending(500):
-        pass
-    assert home.ledger.indexed == 3000
+    home.fill(10)
+    assert home.ledger.indexed == 1300, "new records wait: the columns have no holes"
+    assert [home.ledger.index_pending(1000) for _ in range(3)] == [1000, 710, 0]
+    home.fill(100)
+    assert home.ledger.indexed == home.ledger.size == 3110
     assert home.verify().ok
 
 
@@ -358,7 +372,7 @@ def test_the_status_tells_size_place_and_health(home: Home) -> None:
     home.ledger.checkpoint()
     status = home.ledger.status()
     assert status["origin"] == home.ledger.origin
-    assert (status["size"], status["indexed"], status["checkpoint_size"]) == (3, 0, 3)
+    assert (status["size"], status["indexed"], status["checkpoint_size"]) == (3, 3, 3)
     assert status["bytes"] > 4096
     assert (status["ok"], status["reason"]) == (True, "")
 

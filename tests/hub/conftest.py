@@ -37,8 +37,6 @@ class Books:
 
     def records(self, kind="control"):
         """Records of a kind, oldest first."""
-        while self.ledger.index_pending(1000):
-            pass
         found = self.query.search(limit=1000).records
         return [record for record in reversed(found) if record["kind"] == kind]
 
