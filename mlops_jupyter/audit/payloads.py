@@ -91,7 +91,10 @@ def commitment(salt: bytes, data: bytes) -> str:
 
 
 Key = tuple[str, int, int]
-"""Scope, size and Python's own hash of a payload: equal bytes have equal keys, not the reverse."""
+"""Scope, size and a quick hash of a payload: equal bytes have equal keys, not the reverse."""
+
+_STEP = 7
+"""The quick hash looks at every seventh byte: the numbers that tell rows apart are longer."""
 
 
 class Recent:
@@ -155,7 +158,7 @@ class PayloadBatch:
         if keep:
             if size > MAX_PAYLOAD_BYTES:
                 raise _too_large(size)
-            key = (scope, size, hash(data))
+            key = (scope, size, hash(data[::_STEP]))
             known = self.stored.get(key) or self._recent.find(key)
             if known is not None and sha256(known[1] + data).hexdigest() == known[2]:
                 return {

@@ -129,9 +129,12 @@ class Writer:
         if stop == start:
             return 0
         try:
-            with self._engine.connect() as connection, unsynced(connection):
-                with connection.begin():
-                    self.indexed = self._columns.fill(connection, start, stop)
+            with (
+                self._engine.connect() as connection,
+                unsynced(connection),
+                connection.begin(),
+            ):
+                self.indexed = self._columns.fill(connection, start, stop)
         except BaseException as error:
             self.indexed = start
             self._columns.forget()

@@ -7,8 +7,9 @@ tensor data extension. Reading is in ``oip_request.py`` and ``oip_inputs.py``, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 import msgspec
 import orjson
@@ -35,22 +36,47 @@ __all__ = [
 
 EXTENSIONS = ["model_metadata", "binary_tensor_data"]
 _EXACT = 2.0**53
-_ROW_SHAPES = ([1], [1, 1])
 
 
-class _Input(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _Tensor(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     name: str
-    shape: list[int]
+    shape: tuple[int, int]
     datatype: Literal["FP64"]
     data: list[float]
 
 
-class _Request(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    inputs: list[_Input]
+class _TensorRequest(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    inputs: tuple[_Tensor]
     id: str | None = None
 
 
-_QUICK = msgspec.json.Decoder(_Request)
+_read_tensor = msgspec.json.Decoder(_TensorRequest).decode
+
+
+@lru_cache(maxsize=256)
+def _row_reader(table: Table) -> Callable[[bytes], Any]:
+    """Parser of one row sent as a named input a column; other names, shapes or types it refuses.
+
+    A parser that knows the names makes no new text of them, and looks nothing up afterwards.
+    """
+    column = msgspec.defstruct(
+        "Column",
+        [
+            ("name", Literal[tuple(table.keys)]),
+            ("shape", Annotated[list[Literal[1]], msgspec.Meta(min_length=1, max_length=2)]),
+            ("datatype", Literal["FP64"]),
+            ("data", tuple[float]),
+        ],
+        gc=False,
+        forbid_unknown_fields=True,
+    )
+    request = msgspec.defstruct(
+        "Request",
+        [("inputs", list[column]), ("id", str | None, None)],  # type: ignore[valid-type]
+        gc=False,
+        forbid_unknown_fields=True,
+    )
+    return msgspec.json.Decoder(request).decode
 
 
 def header_length(value: bytes | None, body_length: int) -> int | None:
@@ -117,44 +143,38 @@ def _decode_quick(body: bytes, signature: Signature) -> tuple[Inputs, Options] |
     table, plan = signature.table, signature.tensors
     if not (table.matrix if table is not None else plan is not None and plan.quick):
         return None
+    pairs = body.count(b":")
+    named = table if pairs > 6 else None
     try:
-        request = _QUICK.decode(body)
+        request = _row_reader(named)(body) if named is not None else _read_tensor(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     inputs = request.inputs
-    pairs = 1 + 4 * len(inputs) if request.id is None else 2 + 4 * len(inputs)
-    if not inputs or body.count(b":") != pairs:
+    if pairs != 4 * len(inputs) + (1 if request.id is None else 2):
         return None
-    options = PLAIN if request.id is None else Options(request.id)
-    first = inputs[0]
-    if len(inputs) == 1 and len(first.shape) == 2:
-        found = _quick_tensor(first, table, plan, signature)
-    elif table is not None:
-        found = _quick_columns(inputs, table, signature)
+    if named is not None:
+        found = _quick_columns(inputs, named, signature)
     else:
-        found = None
-    return None if found is None else (found, options)
+        found = _quick_tensor(inputs[0], table, plan, signature)
+    return None if found is None else (found, PLAIN if request.id is None else Options(request.id))
 
 
-def _quick_columns(inputs: list[_Input], table: Table, signature: Signature) -> Inputs | None:
-    index = table.index
-    if len(inputs) != table.width:
-        return None
-    row: list[Any] = [None] * table.width
-    for entry in inputs:
-        shape = entry.shape
-        position = index.get(entry.name)
-        if position is None or len(entry.data) != 1 or shape not in _ROW_SHAPES:
+def _quick_columns(inputs: Sequence[Any], table: Table, signature: Signature) -> Inputs | None:
+    names = [entry.name for entry in inputs]
+    row = [entry.data[0] for entry in inputs]
+    if names != table.keys:
+        by_name = dict(zip(names, row, strict=True))
+        if len(by_name) != table.width or len(row) != table.width:
             return None
-        row[position] = entry.data[0]
-    if None in row or max(row) >= _EXACT or min(row) <= -_EXACT:
+        row = [by_name[name] for name in table.keys]
+    if max(row) >= _EXACT or min(row) <= -_EXACT:
         return None
     data = packing.packer("d", table.width)(*row)
     return table.from_matrix(data, 1, signature.params.absent)
 
 
 def _quick_tensor(
-    entry: _Input, table: Table | None, plan: TensorPlan | None, signature: Signature
+    entry: _Tensor, table: Table | None, plan: TensorPlan | None, signature: Signature
 ) -> Inputs | None:
     rows, width = entry.shape
     data = entry.data

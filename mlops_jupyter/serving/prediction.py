@@ -18,6 +18,7 @@ from mlops_jupyter.serving.tensors import Inputs, Outputs
 from mlops_jupyter.types import AuditPolicy, AuditUnavailable, Caller, MlopsError
 
 _DEFAULT_AUDIT = AuditPolicy()
+_JSON = JSON.encode()
 
 
 class Prediction:
@@ -159,10 +160,11 @@ class Prediction:
             record["error"] = error.code
             record["error_class"] = getattr(error, "error_class", type(error).__name__)
         keep = policy.level == "full"
-        sent = request.headers.get(b"content-type", b"application/json").decode("latin-1")
+        sent = request.headers.get(b"content-type")
+        media = JSON if sent is None or sent == _JSON else sent.decode("latin-1")[:100]
         return Entry(
             record,
             # nobody who proved nothing may fill the disk
-            Payload(request.body, sent[:100], keep and caller is not None),
+            Payload(request.body, media, keep and caller is not None),
             Payload(body, content_type, keep),
         )
