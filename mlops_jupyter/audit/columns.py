@@ -13,7 +13,7 @@ from mlops_jupyter.audit import schema
 from mlops_jupyter.audit.batch import split_leaves
 from mlops_jupyter.audit.engine import driver_connection
 from mlops_jupyter.audit.schema import Statement
-from mlops_jupyter.audit.zones import ZONE_RECORDS, zone_row
+from mlops_jupyter.audit.zones import ZONE_RECORDS, Zone
 
 Row = tuple[Any, ...]
 
@@ -178,11 +178,11 @@ class Columns:
         )
         self._insert = Statement(sa.insert(schema.record), dialect)
         self._insert_zone = Statement(sa.insert(schema.zone), dialect)
-        self._block: list[Row] = []
+        self._zone: Zone | None = None  # of the open block
 
     def forget(self) -> None:
-        """Read the open block from the database again: what was filled last may not be there."""
-        self._block = []
+        """Read the open block from the database again: what was written last may not be there."""
+        self._zone = None
 
     def fill(self, connection: sa.Connection, start: int, stop: int) -> int:
         """Write the columns of records start..stop-1 from their bundles; return the next index.
@@ -206,16 +206,17 @@ class Columns:
         self._fill_zones(cursor, start, rows)
 
     def _fill_zones(self, cursor: Any, start: int, rows: list[Row]) -> None:
-        block = start // ZONE_RECORDS
-        kept = self._block
-        if len(kept) != start % ZONE_RECORDS or (kept and kept[-1][0] != start - 1):
-            kept = self._since.run(cursor, block * ZONE_RECORDS, start).fetchall()
-        kept = kept + rows
-        while len(kept) >= ZONE_RECORDS:
-            self._insert_zone.run(cursor, *zone_row(block, kept[:ZONE_RECORDS]))
-            kept = kept[ZONE_RECORDS:]
-            block += 1
-        self._block = kept
+        zone = self._zone
+        if zone is None or zone.next != start:
+            zone = Zone(start // ZONE_RECORDS)
+            zone.add(self._since.run(cursor, zone.next, start).fetchall())
+        while len(rows) >= zone.room:
+            rest = rows[zone.room :]
+            zone.add(rows[: zone.room])
+            self._insert_zone.run(cursor, *zone.row())
+            rows, zone = rest, Zone(zone.block + 1)
+        zone.add(rows)
+        self._zone = zone
 
 
 def _leaves(codec: int, data: bytes, count: int, needed: int) -> list[bytes]:

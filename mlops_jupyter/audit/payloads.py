@@ -104,7 +104,7 @@ class Recent:
     payload is decided by its salted commitment.
     """
 
-    def __init__(self, limit: int = 8192) -> None:
+    def __init__(self, limit: int = 512) -> None:
         self._limit = limit
         self._young: dict[Key, tuple[str, bytes, str]] = {}
         self._old: dict[Key, tuple[str, bytes, str]] = {}

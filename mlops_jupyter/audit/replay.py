@@ -18,16 +18,18 @@ import sqlalchemy as sa
 
 from mlops_jupyter.audit import schema
 from mlops_jupyter.audit.batch import split_leaves
-from mlops_jupyter.audit.columns import SeenWhole, Side, row_of, see
+from mlops_jupyter.audit.columns import Row, SeenWhole, Side, row_of, see
 from mlops_jupyter.audit.engine import driver_connection, open_reader
 from mlops_jupyter.audit.payloads import SALT_BYTES, PayloadRow, parse_ref
 from mlops_jupyter.audit.schema import Statement
 from mlops_jupyter.audit.tree import HASH_BYTES, Frontier, pack_nodes
-from mlops_jupyter.audit.zones import ZONE_RECORDS, zone_row
+from mlops_jupyter.audit.zones import ZONE_RECORDS, Zone
 
 MOST_PROBLEMS = 1000
 WRONG_SUMMARY = "the summary for search differs from the records of its block"
-_GROUP = 64
+_GROUP = 8
+"""Batches read at a time: what is compared shall still be in the processor's cache."""
+
 _CACHED_PAYLOADS = 100_000
 
 
@@ -112,7 +114,7 @@ class Replay:
         self._unused: dict[int, set[str]] = {}
         self._unreadable: dict[int, str] = {}
         self._next = task.low
-        self._block: list[tuple[Any, ...]] = []
+        self._open_zone: Zone | None = None
         self._next_payload = 0
         self._tree: Frontier | None = None
         self.result = Result()
@@ -145,7 +147,7 @@ class Replay:
     def _check_group(self, group: Sequence[Any]) -> None:
         low, high = group[0][0], min(group[-1][0] + group[-1][1], self._task.indexed)
         found = self._records.run(self._driver.cursor(), low, high).fetchall()
-        columns = {row[0]: tuple(row) for row in found}
+        columns = {row[0]: row for row in found}
         if self._task.payloads:
             self._unused.clear()
             self._read_payloads(self._next_payload, group[-1][2])
@@ -234,27 +236,39 @@ class Replay:
     def _check_columns(
         self, first: int, seen: list[SeenWhole], columns: dict[int, tuple[Any, ...]]
     ) -> None:
-        indexed = min(len(seen), self._task.indexed - first)
-        for index, record in enumerate(seen[: max(indexed, 0)], first):
-            found = columns.pop(index, None)
-            right = row_of(index, record)
-            if found != right:
+        indexed = max(min(len(seen), self._task.indexed - first), 0)
+        rows = list(map(row_of, range(first, first + indexed), seen))
+        for row in rows:
+            found = columns.pop(row[0], None)
+            if found != row:
                 self._problem(
-                    index,
+                    row[0],
                     "the search columns are missing"
                     if found is None
                     else "the search columns differ from the record",
                 )
-            if index % ZONE_RECORDS == 0:
-                self._block = []
-            self._block.append(right)
-            if len(self._block) == ZONE_RECORDS and self._block[0][0] == index + 1 - ZONE_RECORDS:
-                self._check_zone(index // ZONE_RECORDS)
+        self._check_zones(first, rows)
 
-    def _check_zone(self, block: int) -> None:
-        kept = self._zone.run(self._driver.cursor(), block).fetchone()
-        if kept is None or tuple(kept) != zone_row(block, self._block):
-            self._problem(block * ZONE_RECORDS, WRONG_SUMMARY)
+    def _check_zones(self, first: int, rows: list[Row]) -> None:
+        """Compare summaries; that of a block which begins before the task is left to `verify`."""
+        while rows:
+            zone = self._open_zone
+            if zone is None or zone.next != first:
+                block, before = divmod(first, ZONE_RECORDS)
+                zone = self._open_zone = Zone(block) if before == 0 else None
+            room = ZONE_RECORDS - first % ZONE_RECORDS
+            if zone is not None:
+                zone.add(rows[:room])
+                if not zone.room:
+                    self._check_zone(zone)
+                    self._open_zone = None
+            first += len(rows[:room])
+            rows = rows[room:]
+
+    def _check_zone(self, zone: Zone) -> None:
+        kept = self._zone.run(self._driver.cursor(), zone.block).fetchone()
+        if kept is None or tuple(kept) != zone.row():
+            self._problem(zone.block * ZONE_RECORDS, WRONG_SUMMARY)
 
     # -- payloads -----------------------------------------------------------------------------
 

@@ -52,30 +52,72 @@ def pair_needle(endpoint: str, caller: str) -> bytes:
     return needle("endpoint\ncaller", f"{endpoint}\n{caller}")
 
 
+class Zone:
+    """The summary of a block, collected as its rows come.
+
+    A look back over the whole block cost ten times as much: by then its rows have left the
+    processor's cache.
+    """
+
+    def __init__(self, block: int) -> None:
+        self.block = block
+        self.size = 0
+        self._values: list[set[Any]] = [set() for _ in EQUAL]
+        self._pairs: set[tuple[Any, Any]] = set()
+        self._times: list[int] = []
+        self._ids: list[str] = []
+
+    @property
+    def next(self) -> int:
+        """Index of the row that comes next."""
+        return self.block * ZONE_RECORDS + self.size
+
+    @property
+    def room(self) -> int:
+        """How many rows are missing."""
+        return ZONE_RECORDS - self.size
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Take in the next rows, at most `room`."""
+        columns = list(zip(*rows, strict=True))
+        if not columns:
+            return
+        self.size += len(rows)
+        for values, (_, at) in zip(self._values, _EQUAL_AT, strict=True):
+            values.update(columns[at])
+        self._pairs.update(zip(columns[_ENDPOINT], columns[_CALLER], strict=True))
+        _widen(self._times, columns[_TIME])
+        _widen(self._ids, columns[_ID])
+
+    def row(self) -> tuple[Any, ...]:
+        """The `zone` table's row."""
+        needles = [
+            needle(name, value)
+            for name, values in zip(EQUAL, self._values, strict=True)
+            for value in values
+            if value is not None
+        ]
+        needles += [
+            pair_needle(endpoint, caller)
+            for endpoint, caller in self._pairs
+            if endpoint is not None and caller is not None
+        ]
+        times, ids = self._times or (None, None), self._ids or (None, None)
+        return self.block, *times, *ids, b"".join(sorted(needles))
+
+
+def _widen(bounds: list[Any], values: Sequence[Any]) -> None:
+    """Let `bounds` (least and greatest, or nothing yet) enclose the values that are not None."""
+    there = [value for value in values if value is not None]
+    if there:
+        bounds[:] = min([*bounds[:1], min(there)]), max([*bounds[1:], max(there)])
+
+
 def zone_row(block: int, rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    """The `zone` table's row of a full block of search columns."""
-    by_column = list(zip(*rows, strict=True))
-    times = [time for time in by_column[_TIME] if time is not None]
-    ids = [name for name in by_column[_ID] if name is not None]
-    needles = [
-        needle(name, value)
-        for name, at in _EQUAL_AT
-        for value in set(by_column[at])
-        if value is not None
-    ]
-    needles += [
-        pair_needle(endpoint, caller)
-        for endpoint, caller in set(zip(by_column[_ENDPOINT], by_column[_CALLER], strict=True))
-        if endpoint is not None and caller is not None
-    ]
-    return (
-        block,
-        min(times, default=None),
-        max(times, default=None),
-        min(ids, default=None),
-        max(ids, default=None),
-        b"".join(sorted(needles)),
-    )
+    """The `zone` table's row of a block of search columns."""
+    zone = Zone(block)
+    zone.add(rows)
+    return zone.row()
 
 
 def spans(

@@ -212,8 +212,9 @@ class Pool:
             return
         if predict_us > _HEAVY_US:
             self._dispatch()  # the worker predicts while we encode and commit
+        self.count(-len(batch))
         for call, outcome in zip(batch, outcomes, strict=True):
-            self._finish(call, outcome, predict_us)
+            call.done(outcome, predict_us)
         if self._queue:
             self._dispatch_soon()
 
@@ -223,9 +224,9 @@ class Pool:
             call.solo = True
             self._queue.appendleft(call)
 
-    def _finish(self, call: Call, outcome: Outputs | MlopsError, predict_us: int = 0) -> None:
+    def _finish(self, call: Call, outcome: MlopsError) -> None:
         self.count(-1)
-        call.done(outcome, predict_us)
+        call.done(outcome, 0)
 
     def count(self, change: int) -> None:
         """Note that `change` calls more (or fewer) are in hand, also outside the queue."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
@@ -14,6 +15,9 @@ LATENCY_BUCKETS = (
 """Upper bounds in seconds."""
 
 _WINDOW_SECONDS = 60.0
+_KEPT = 4096
+_LATEST = array("d", [-math.inf]) * _KEPT
+"""Numbers in a ring, and not a pair of objects a call: those would push others out of the cache."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class EndpointMeter:
     counts: dict[tuple[int, int], int] = field(default_factory=dict)  # (version, status)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BUCKETS) + 1))
     seconds: float = 0.0
-    recent: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=4096))
+    _when: array[float] = field(default_factory=lambda: _LATEST[:])
+    _took: array[float] = field(default_factory=lambda: _LATEST[:])
+    _at: int = 0
 
     def count(self, version: int, status: int, now: float, seconds: float) -> None:
         """Count one call that ended at monotonic `now` after `seconds`."""
@@ -42,20 +48,21 @@ class EndpointMeter:
         self.counts[key] = self.counts.get(key, 0) + 1
         self.buckets[bisect_left(LATENCY_BUCKETS, seconds)] += 1
         self.seconds += seconds
-        self.recent.append((now, seconds))
+        at = self._at
+        self._when[at] = now
+        self._took[at] = seconds
+        self._at = (at + 1) % _KEPT
 
     def rate(self, now: float) -> float:
         """Requests per second over the last minute, or over the latest calls if they were more."""
-        recent = [when for when, _ in self.recent if now - when <= _WINDOW_SECONDS]
-        if not recent:
-            return 0.0
-        full = len(recent) == self.recent.maxlen
-        span = max(now - recent[0], 0.001) if full else _WINDOW_SECONDS
-        return len(recent) / span
+        recent = [when for when in self._when if now - when <= _WINDOW_SECONDS]
+        full = len(recent) == _KEPT
+        return len(recent) / (max(now - min(recent), 0.001) if full else _WINDOW_SECONDS)
 
     def quantiles(self, now: float) -> tuple[float | None, float | None]:
         """p50 and p99 latency in milliseconds over the last minute; None without calls."""
-        recent = sorted(s for when, s in self.recent if now - when <= _WINDOW_SECONDS)
+        calls = zip(self._when, self._took, strict=True)
+        recent = sorted(seconds for when, seconds in calls if now - when <= _WINDOW_SECONDS)
         if not recent:
             return None, None
         last = len(recent) - 1
