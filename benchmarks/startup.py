@@ -94,7 +94,7 @@ def _hub_and_model(figures: dict[str, float], repeat: int) -> None:
     warm = [_seconds(lambda n=n: deploy_and_ask(f"warm{n}")) for n in range(5)]
     figures["deploy to first answer, zygote warm, s (median of 5)"] = statistics.median(warm)
     _cold_starts(figures, hub, repeat, row)
-    figures["private MB of a further worker"] = _worker_private_mb(hub.info().pid)
+    figures["memory that a second worker adds, MB (PSS of all)"] = _second_worker_mb(hub)
 
 
 def _cold_starts(figures: dict[str, float], hub: Any, repeat: int, row: Any) -> None:
@@ -120,11 +120,20 @@ def _cold_starts(figures: dict[str, float], hub: Any, repeat: int, row: Any) -> 
     figures[f"cold start, worst ms (of {repeat})"] = times[-1] * 1000
 
 
-def _worker_private_mb(hub_pid: int) -> float:
-    family = psutil.Process(hub_pid).children(recursive=True)
-    parents = {process.ppid() for process in family}
-    workers = [process for process in family if process.pid not in parents]
-    return statistics.median(process.memory_full_info().uss for process in workers) / 1e6
+def _second_worker_mb(hub: Any) -> float:
+    """What the whole family grows by: pages that workers share are counted once."""
+    family = psutil.Process(hub.info().pid)
+
+    def total() -> float:
+        processes = [family, *family.children(recursive=True)]
+        return sum(process.memory_full_info().pss for process in processes) / 1e6
+
+    hub.scale("warm0", "fixed:1")
+    before = total()
+    hub.scale("warm0", "fixed:2")
+    while hub.status("warm0").replicas[0].ready < 2:
+        time.sleep(0.05)
+    return total() - before
 
 
 def _seconds(work: Callable[[], object]) -> float:

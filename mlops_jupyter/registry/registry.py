@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlops_jupyter.registry import artifact, distributions, fetch, publish
+from mlops_jupyter.registry.collector import collector_paused
 from mlops_jupyter.registry.data_digest import DataDigest, digest_data
 from mlops_jupyter.registry.examples import take_example
 from mlops_jupyter.registry.flavours import find_flavour
@@ -60,6 +61,7 @@ class RegisteredModel:
     problem: str = ""
 
 
+@collector_paused()
 def register(
     name: str,
     model: Any,
@@ -201,6 +203,7 @@ def _environment(kind: Literal["kernel", "locked"], frozen: str, folder: Path) -
     return Environment("locked", "", distributions.environment_digest("", version, requirements))
 
 
+@collector_paused()
 def resolve(ref: str | ModelRef) -> ModelVersion:
     """Find ``name/3``, ``name@alias`` or the newest of ``name``, with its artifacts here.
 
@@ -302,6 +305,7 @@ def _has_versions(newest_first: list[int]) -> str:
     return f"It has versions {numbers}."
 
 
+@collector_paused()
 def set_alias(name: str, alias: str, version: int) -> None:
     """Let `alias` of model `name` mean `version` from now on.
 
@@ -318,6 +322,7 @@ def set_alias(name: str, alias: str, version: int) -> None:
         store.call("set_registered_model_alias", name, alias, str(found.version))
 
 
+@collector_paused()
 def versions(name: str) -> list[ModelVersion]:
     """All versions of a model, newest first, as recorded; artifacts are neither read nor fetched.
 
@@ -343,6 +348,7 @@ def versions(name: str) -> list[ModelVersion]:
         ]
 
 
+@collector_paused()
 def models() -> list[RegisteredModel]:
     """All models of the registry, by name."""
     with quiet():
