@@ -95,6 +95,32 @@ _PAYLOADS = sa.select(
 _ZONE = sa.select(schema.zone).where(schema.zone.c.block == sa.bindparam("number"))
 
 
+class _Kept:
+    """Search columns as they are kept, in order, to be compared with what they should be."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self._at = 0
+        self._by_index: dict[int, Row] | None = None
+
+    def differing(self, rows: list[Row]) -> list[tuple[int, Row | None]]:
+        """Index and kept row (None: there is none) of those that are not kept like this."""
+        end = self._at + len(rows)
+        if self._by_index is None:
+            if self._rows[self._at : end] == rows:
+                self._at = end
+                return []
+            self._by_index = {row[0]: row for row in self._rows[self._at :]}
+        kept = [(row, self._by_index.pop(row[0], None)) for row in rows]
+        return [(row[0], found) for row, found in kept if found != row]
+
+    def left(self) -> list[int]:
+        """Indexes of the rows that nothing was compared with."""
+        if self._by_index is None:
+            return [row[0] for row in self._rows[self._at :]]
+        return list(self._by_index)
+
+
 class Replay:
     """One pass over a task's records on one read-only connection."""
 
@@ -147,13 +173,13 @@ class Replay:
     def _check_group(self, group: Sequence[Any]) -> None:
         low, high = group[0][0], min(group[-1][0] + group[-1][1], self._task.indexed)
         found = self._records.run(self._driver.cursor(), low, high).fetchall()
-        columns = {row[0]: row for row in found}
+        columns = _Kept(found)
         if self._task.payloads:
             self._unused.clear()
             self._read_payloads(self._next_payload, group[-1][2])
         for bundle in group:
             self._check_bundle(bundle, columns)
-        for index in columns:
+        for index in columns.left():
             self._problem(index, "there are search columns and no record")
 
     def _check_gap(self, first: int) -> None:
@@ -166,7 +192,7 @@ class Replay:
             self._problem(first, "a second batch claims this index")
             self._tree = None
 
-    def _check_bundle(self, bundle: Sequence[Any], columns: dict[int, tuple[Any, ...]]) -> None:
+    def _check_bundle(self, bundle: Sequence[Any], columns: _Kept) -> None:
         first, count, payloads, codec, tree, nodes, stored, data = bundle
         self._check_gap(first)
         self._next = first + count
@@ -233,20 +259,16 @@ class Replay:
             size = self._sizes.pop()
             self.result.roots[size] = tree.extended(hashes[: size - first])[0].root().hex()
 
-    def _check_columns(
-        self, first: int, seen: list[SeenWhole], columns: dict[int, tuple[Any, ...]]
-    ) -> None:
+    def _check_columns(self, first: int, seen: list[SeenWhole], columns: _Kept) -> None:
         indexed = max(min(len(seen), self._task.indexed - first), 0)
         rows = list(map(row_of, range(first, first + indexed), seen))
-        for row in rows:
-            found = columns.pop(row[0], None)
-            if found != row:
-                self._problem(
-                    row[0],
-                    "the search columns are missing"
-                    if found is None
-                    else "the search columns differ from the record",
-                )
+        for index, found in columns.differing(rows):
+            self._problem(
+                index,
+                "the search columns are missing"
+                if found is None
+                else "the search columns differ from the record",
+            )
         self._check_zones(first, rows)
 
     def _check_zones(self, first: int, rows: list[Row]) -> None:
