@@ -239,7 +239,10 @@ def _fit_tensor(entry: Received, spec: TensorSpec) -> bytes:
             if entry.content_type == "base64" or spec.dtype.startswith("bytes"):
                 return packing.pack_base64(entry.values)
             return packing.pack_texts(entry.values)
-        return _convert(entry, spec.datatype, spec.title, spec.dtype)
+        packed = _convert(entry, spec.datatype, spec.title, spec.dtype)
+        if spec.datatype == "BYTES" and not spec.dtype.startswith("bytes"):
+            packing.unpack_texts(packed)  # the model gets text: what is none is refused here
+        return packed
     except Misfit as misfit:
         raise tensor_refusal(spec, misfit) from None
 

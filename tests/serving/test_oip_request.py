@@ -493,3 +493,15 @@ def test_a_body_without_json_is_the_only_tensor() -> None:
         (b"x", tensors(a=("uint8", (-1,)), b=("uint8", (-1,)))),
     ]:
         assert refused(body, signature, 0).status == 400
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["the whole body", "behind the json"])
+def test_binary_text_that_is_not_utf8_is_refused_before_the_model(raw: bool) -> None:
+    signature = tensor("str", -1)
+    with pytest.raises(InvalidInput, match="must be of type str") as caught:
+        if raw:
+            oip.decode(b"\x80", 0, signature)
+        else:
+            data = texts(b"\x80")
+            infer_binary(signature, ({"name": "x", "shape": [1], "datatype": "BYTES"}, data))
+    assert "UTF-8" in caught.value.reason
