@@ -177,7 +177,8 @@ def test_version(run):
 
 
 def test_whoami(run):
-    who = {"subject": "user:ada", "kind": "os-user", "method": "token-file", "token_id": None}
+    who = {"subject": "user:ada", "kind": "os-user", "method": "token-file", "token_id": None,
+           "rights": ["read", "invoke"], "on_behalf_of": None}  # fmt: skip
     assert run(always(who), "whoami")[1] == "user:ada (os-user, proven by token-file)\n"
     assert json.loads(run(always(who), "whoami", "--json")[1]) == who
 

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from mlops_jupyter.types import Caller, Forbidden
 
-Action = Literal["invoke", "read", "deploy", "audit", "token", "hub"]
+Action = Literal["read", "invoke", "deploy", "audit", "token", "hub"]
 ACTIONS: frozenset[str] = frozenset(get_args(Action))
 
 
@@ -34,6 +34,19 @@ def authorise(caller: Caller, action: str, endpoint: str | None = None) -> None:
     elif caller.principal.kind == "os-user" and action in ACTIONS:
         return
     _refuse(caller, action, endpoint)
+
+
+def rights(caller: Caller) -> tuple[str, ...]:
+    """The actions that `caller` may do on the hub as a whole."""
+    return tuple(action for action in get_args(Action) if _may(caller, action))
+
+
+def _may(caller: Caller, action: str) -> bool:
+    try:
+        authorise(caller, action)
+    except Forbidden:
+        return False
+    return True
 
 
 def _refuse(caller: Caller, action: str, endpoint: str | None) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from mlops_jupyter.types.errors import InvalidRequest
+from mlops_jupyter.types.errors import InvalidInput, InvalidRequest
 
-FORMATS = ("jsonl", "csv")
+FORMATS = ("jsonl", "csv", "parquet")
 COLUMNS = (
     "index",
     "id",
@@ -27,6 +27,8 @@ COLUMNS = (
     "actor.sub",
     "actor.method",
     "actor.token_id",
+    "on_behalf_of.sub",
+    "on_behalf_of.method",
     "status",
     "error",
     "error_class",
@@ -48,16 +50,40 @@ COLUMNS = (
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ROWS = 1000
+_GROUP_ROWS = 10_000
+"""Rows of a Parquet row group, which is made in memory."""
+
+_WHOLE = (
+    "index",
+    "t_wall_us",
+    "status",
+    "latency_us",
+    "rows",
+    "model.version",
+    "input.bytes",
+    "output.bytes",
+)
+"""Columns of whole numbers."""
 
 Records = Iterable[tuple[int, bytes]]
 
 
 def export(records: Records, form: str) -> Iterator[bytes]:
-    """Pieces of a file of this form, from :meth:`AuditQuery.each`; raise InvalidRequest."""
+    """Pieces of a file of this form, from :meth:`AuditQuery.each`.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no such form.
+    InvalidInput
+        Parquet's library is not installed.
+    """
     if form == "jsonl":
         return export_jsonl(records)
     if form == "csv":
         return export_csv(records)
+    if form == "parquet":
+        return _parquet(records, *_arrow())
     raise InvalidRequest(
         "There is no such export format.", fix=f"Choose one of {', '.join(FORMATS)}."
     )
@@ -78,37 +104,85 @@ def export_csv(records: Records) -> Iterator[bytes]:
 
 def export_parquet(records: Records, path: Path) -> int:
     """Write a Parquet file; return the number of records. Needs pyarrow."""
+    count = 0
+
+    def counted() -> Iterator[tuple[int, bytes]]:
+        nonlocal count
+        for record in records:
+            count += 1
+            yield record
+
+    pieces = export(counted(), "parquet")
+    with path.open("wb") as file:
+        file.writelines(pieces)
+    return count
+
+
+def _arrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet, which are large and not needed otherwise."""
     try:
         import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
         import pyarrow.parquet as pq  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
-        raise InvalidRequest(
-            "Parquet export needs pyarrow.", fix="Install pyarrow, or export as jsonl or csv."
+        raise InvalidInput(
+            "Parquet export needs pyarrow.",
+            reason="It is not installed where the hub runs.",
+            fix="Install pyarrow there, or export as jsonl or csv.",
+            code="parquet_not_available",
         ) from None
-    whole = {"index", "t_wall_us", "status", "latency_us", "rows", "model.version"}
-    whole |= {"input.bytes", "output.bytes"}
+    return pa, pq
+
+
+class _Sink(io.RawIOBase):
+    """A file that is taken away in pieces while it is written."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
+        self._pieces.append(piece)
+        self._size += len(piece)
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._size
+
+    def take(self) -> bytes:
+        """All that was written since the last time."""
+        taken, self._pieces = b"".join(self._pieces), []
+        return taken
+
+
+def _parquet(records: Records, pa: Any, pq: Any) -> Iterator[bytes]:
     names = (*COLUMNS, "record")
-    of_name = dict.fromkeys(whole, pa.int64()) | {"shadow": pa.bool_()}
+    of_name = dict.fromkeys(_WHOLE, pa.int64()) | {"shadow": pa.bool_()}
     kinds = [of_name.get(name, pa.string()) for name in names]
     schema = pa.schema(list(zip(names, kinds, strict=True)))
-    count = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for piece in _pieces(records):
+    sink = _Sink()
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for piece in _pieces(records, _GROUP_ROWS):
             rows = [_values(index, leaf) for index, leaf in piece]
             arrays = [
                 pa.array([_as(value, kind, pa) for value in column], kind)
                 for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-            count += len(rows)
-    return count
+            yield sink.take()
+    # the hub lives for long, and the next export may be far
+    pa.default_memory_pool().release_unused()
+    yield sink.take()
 
 
-def _pieces(records: Records) -> Iterator[list[tuple[int, bytes]]]:
+def _pieces(records: Records, rows: int = _ROWS) -> Iterator[list[tuple[int, bytes]]]:
     piece: list[tuple[int, bytes]] = []
     for record in records:
         piece.append(record)
-        if len(piece) == _ROWS:
+        if len(piece) == rows:
             yield piece
             piece = []
     if piece:

@@ -7,7 +7,7 @@ few inserts. What can go wrong when writing is handled here too.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,15 @@ from mlops_jupyter.audit.writer import Also, CommitFailed, Range, Writer
 
 
 class Ledger:
-    """One log, one writer, one thread. Made by :meth:`open`."""
+    """One log, one writer, one thread. Made by :meth:`open`.
+
+    Attributes
+    ----------
+    grown
+        Called with the new size after each append; it must be quick and raise nothing.
+    """
+
+    grown: Callable[[int], object] | None = None
 
     def __init__(
         self, engine: sa.Engine, identity: Identity, ballast: Ballast, checkpoint_seconds: float
@@ -121,6 +129,8 @@ class Ledger:
             raise error.outage.error() from error
         if self._outage is not None:
             self._end_outage()
+        if self.grown is not None:
+            self.grown(self.size)
         return Range(written.first + len(gaps), len(entries), written.ids[len(gaps) :])
 
     def count_dropped(self, count: int, reason: str = "queue_full") -> None:

@@ -43,7 +43,7 @@ def add_commands(nouns: Any) -> None:
     search.set_defaults(run=_search)
     export = verbs.add_parser("export", help="all records that fit, oldest first, as a stream")
     _add_filters(export)
-    export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+    export.add_argument("--format", choices=("jsonl", "csv", "parquet"), default="jsonl")
     export.set_defaults(run=_export)
     show = verbs.add_parser("show", help="one record, whole")
     payload = show.add_mutually_exclusive_group()
@@ -185,6 +185,12 @@ def _for_reading(parsed: argparse.Namespace) -> bool:
 
 def _export(parsed: argparse.Namespace) -> None:
     filters = _filters(parsed)
+    if parsed.format == "parquet" and parsed.file is None and sys.stdout.isatty():
+        raise InvalidRequest(
+            "Parquet is not for reading on a terminal.",
+            fix="Name a file with -o, or send the output to one.",
+            code="binary_to_terminal",
+        )
     with starting(parsed) as hub, destination(parsed.file) as file:
         for part in hub.export(parsed.format, **filters):
             file.write(part)

@@ -1,7 +1,9 @@
 """Typed Python client of the hub's HTTP API; the hub is started when it is needed."""
 
 from mlops_jupyter.client.answers import (
+    EndpointHistory,
     HubInfo,
+    LastVerification,
     LoggedEvent,
     LoggedRecord,
     NewToken,
@@ -16,8 +18,10 @@ from mlops_jupyter.client.duration import parse_duration, parse_moment
 from mlops_jupyter.client.hub import Hub
 
 __all__ = [
+    "EndpointHistory",
     "Hub",
     "HubInfo",
+    "LastVerification",
     "LoggedEvent",
     "LoggedRecord",
     "NewToken",

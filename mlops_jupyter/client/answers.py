@@ -27,12 +27,14 @@ class HubInfo:
 
 @dataclass(frozen=True)
 class WhoAmI:
-    """How the hub knows the caller."""
+    """How the hub knows the caller, what he may do, and whom he says he acts for."""
 
     subject: str
     kind: str = ""
     method: str = ""
     token_id: str | None = None
+    rights: tuple[str, ...] = ()
+    on_behalf_of: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,32 @@ class Verification:
     records_per_second: float = 0.0
     problems: tuple[Problem, ...] = ()
     checked: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LastVerification:
+    """What the newest verification found: how many problems, and when (epoch seconds).
+
+    Its record is at `index` of the ledger.
+    """
+
+    ok: bool
+    size: int = 0
+    at: float = 0.0
+    problems: int = 0
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class EndpointHistory:
+    """What an endpoint did of late, in steps of `step` seconds, oldest first.
+
+    A step without calls has no p99. There are fewer steps while the hub is young.
+    """
+
+    step: int = 0
+    requests_per_second: tuple[float, ...] = ()
+    p99_ms: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)

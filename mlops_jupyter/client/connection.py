@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.client.home import RunningHub, home_path, read_token, running_hub
 from mlops_jupyter.client.start import start_hub
-from mlops_jupyter.types import MlopsError, Overloaded, Unavailable, error_from_dict
+from mlops_jupyter.types import (
+    InvalidRequest,
+    MlopsError,
+    Overloaded,
+    Unavailable,
+    error_from_dict,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -26,6 +32,7 @@ ANSWER_SECONDS = 600.0
 """Longest wait for an answer; each endpoint's own deadline is far shorter."""
 
 ERROR_BYTES = 1024 * 1024
+CLAIM_BYTES = 512
 
 
 class Connection:
@@ -37,11 +44,20 @@ class Connection:
         State directory of the hub.
     start
         Whether a hub that does not run may be started.
+    on_behalf_of
+        ``{"sub", "method"}`` of somebody whom this program has identified and acts for.
     """
 
-    def __init__(self, home: str | Path | None = None, *, start: bool = True) -> None:
+    def __init__(
+        self,
+        home: str | Path | None = None,
+        *,
+        start: bool = True,
+        on_behalf_of: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home_path(home)
         self.start = start
+        self._headers = _claim(on_behalf_of) if on_behalf_of is not None else {}
         self._lock = threading.Lock()
         self._opened: tuple[httpx.Client, RunningHub, int] | None = None
 
@@ -100,12 +116,12 @@ class Connection:
 
     @contextmanager
     def stream(
-        self, path: str, query: Mapping[str, Any] | None = None
+        self, path: str, query: Mapping[str, Any] | None = None, timeout: float = ANSWER_SECONDS
     ) -> Iterator[Iterator[bytes]]:
-        """Give the parts of a long answer as they come."""
+        """Give the parts of a long answer as they come, at most `timeout` seconds apart."""
 
         def send(client: httpx.Client) -> httpx.Response:
-            request = client.build_request("GET", path, params=_query(query))
+            request = client.build_request("GET", path, params=_query(query), timeout=timeout)
             return client.send(request, stream=True)
 
         response = self._sent(send, repeatable=True)
@@ -168,7 +184,7 @@ class Connection:
         with self._lock:
             if self._opened is None or self._opened[2] != os.getpid():
                 hub = self._find()
-                self._opened = (_client(hub, self.home), hub, os.getpid())
+                self._opened = (_client(hub, self.home, self._headers), hub, os.getpid())
             return self._opened
 
     def _find(self) -> RunningHub:
@@ -185,10 +201,22 @@ class Connection:
         return start_hub(self.home)
 
 
-def _client(hub: RunningHub, home: Path) -> httpx.Client:
+def _claim(on_behalf_of: Mapping[str, str]) -> dict[str, str]:
+    said = json.dumps(dict(on_behalf_of), separators=(",", ":"))
+    if len(said) > CLAIM_BYTES:
+        raise InvalidRequest(
+            "The name to act for is too long.",
+            reason=f"It and how it was proven may have {CLAIM_BYTES} bytes together.",
+            fix="Use a shorter name, such as the one that the person logs in with.",
+            code="invalid_on_behalf_of",
+        )
+    return {"X-Mlops-On-Behalf-Of": said}
+
+
+def _client(hub: RunningHub, home: Path, more: Mapping[str, str]) -> httpx.Client:
     import httpx
 
-    headers = {"User-Agent": "mlops-jupyter"}
+    headers = {"User-Agent": "mlops-jupyter", **more}
     socket = hub.socket if hub.socket and _listens(hub.socket) else None
     if socket is None:
         headers["Authorization"] = f"Bearer {read_token(home)}"

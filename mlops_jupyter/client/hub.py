@@ -6,24 +6,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mlops_jupyter.client.answers import (
+    EndpointHistory,
     HubInfo,
-    LoggedEvent,
-    LoggedRecord,
     NewToken,
-    Payload,
-    RecordPage,
     TokenSummary,
-    Verification,
     WhoAmI,
 )
+from mlops_jupyter.client.calls import decode, given, plain
 from mlops_jupyter.client.connection import Connection, wait_until_gone
+from mlops_jupyter.client.ledger import LedgerCalls
 from mlops_jupyter.types import (
     AuditPolicy,
     EndpointStatus,
@@ -36,16 +33,16 @@ from mlops_jupyter.types import (
 )
 
 if TYPE_CHECKING:
-    import httpx
-
     from mlops_jupyter.client.endpoint import Endpoint
 
-T = TypeVar("T")
+SILENCE_SECONDS = 45.0
+"""A hub that says nothing for this long, not even that it is there, is not there."""
+
 SLACK_SECONDS = 30.0
 """How much longer than the hub the client waits, so that the hub's own words arrive."""
 
 
-class Hub:
+class Hub(LedgerCalls):
     """A connection to the user's hub. Use :meth:`connect`.
 
     Every method raises the hub's own error as the class of `mlops_jupyter.types` that it is, and
@@ -53,11 +50,14 @@ class Hub:
     if the endpoint is still at that revision, and raises Conflict otherwise.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
     @classmethod
-    def connect(cls, start: bool = True, home: str | Path | None = None) -> Hub:
+    def connect(
+        cls,
+        start: bool = True,
+        home: str | Path | None = None,
+        *,
+        on_behalf_of: Mapping[str, str] | None = None,
+    ) -> Hub:
         """Find the running hub, or start one.
 
         Parameters
@@ -66,8 +66,11 @@ class Hub:
             Whether to start a hub when none runs; also later, should this one go away.
         home
             State directory; default ``MLOPS_JUPYTER_HOME`` or the platform's place.
+        on_behalf_of
+            ``{"sub": "user:ada", "method": "jupyterhub"}``: somebody whom this program has
+            identified, and for whom it acts. The hub records it as this user's word.
         """
-        connection = Connection(home, start=start)
+        connection = Connection(home, start=start, on_behalf_of=on_behalf_of)
         connection.hub  # noqa: B018  connects, so that a hub that cannot start says so here
         return cls(connection)
 
@@ -106,7 +109,7 @@ class Hub:
         return self._get("/hub", HubInfo)
 
     def whoami(self) -> WhoAmI:
-        """Who the hub takes the caller for, and by which proof."""
+        """Who the hub takes the caller for, by which proof, and what he may do."""
         return self._get("/whoami", WhoAmI)
 
     def healthy(self) -> bool:
@@ -133,6 +136,23 @@ class Hub:
                 code="hub_stopping",
             )
 
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Changes as they happen, from a first ``{"event": "hello", ...}`` on.
+
+        Blocks between events and ends when the hub goes. An empty dict comes every 15 s when there
+        is nothing else, so that whoever wants to stop gets a chance to.
+        """
+        with self._connection.stream("/events", timeout=SILENCE_SECONDS) as parts:
+            rest = b""
+            try:
+                for part in parts:
+                    *lines, rest = (rest + part).split(b"\n")
+                    for line in lines:
+                        yield decode(line, dict[str, Any])
+            except Unavailable:
+                # the connection was cut: that is how some hubs go
+                return
+
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document of the hub's API."""
         return self._get("/openapi.json", dict[str, Any])
@@ -145,7 +165,7 @@ class Hub:
 
     def add_version(self, version: ModelVersion) -> ModelVersion:
         """Put a registered version into the hub's catalogue; it copies the artifacts by digest."""
-        return self._send("POST", "/versions", ModelVersion, _plain(version))
+        return self._send("POST", "/versions", ModelVersion, plain(version))
 
     def versions(self, model: str | None = None) -> list[ModelVersion]:
         """The versions in the hub's catalogue."""
@@ -204,11 +224,11 @@ class Hub:
         wait
             Seconds to wait until it is ready or failed; 0 answers at once.
         """
-        body = _given(
-            version=_plain(version),
-            scaling=_plain(scaling),
-            audit=_plain(audit),
-            limits=_plain(limits),
+        body = given(
+            version=plain(version),
+            scaling=plain(scaling),
+            audit=plain(audit),
+            limits=plain(limits),
             gpu=gpu,
             alias=alias,
             target=target,
@@ -221,7 +241,7 @@ class Hub:
     ) -> EndpointStatus:
         """Change how many replicas an endpoint has."""
         policy = ScalingPolicy.parse(scaling) if isinstance(scaling, str) else scaling
-        body = _given(scaling=_plain(policy), revision=revision)
+        body = given(scaling=plain(policy), revision=revision)
         return self._change("POST", f"{_endpoint(name)}/scale", body)
 
     def traffic(
@@ -234,10 +254,10 @@ class Hub:
         revision: int | None = None,
     ) -> EndpointStatus:
         """Divide the calls among versions; `versions` are those not yet in the catalogue."""
-        body = _given(
+        body = given(
             weights={str(version): weight for version, weight in weights.items()},
             shadows=list(shadows),
-            versions=[_plain(version) for version in versions],
+            versions=[plain(version) for version in versions],
             revision=revision,
         )
         return self._change("POST", f"{_endpoint(name)}/traffic", body)
@@ -246,17 +266,21 @@ class Hub:
         self, name: str, version: int, *, alias: str | None = None, revision: int | None = None
     ) -> EndpointStatus:
         """Give all traffic to `version`; answers once it serves."""
-        body = _given(version=version, alias=alias, revision=revision)
+        body = given(version=version, alias=alias, revision=revision)
         return self._change("POST", f"{_endpoint(name)}/promote", body)
 
     def rollback(self, name: str, *, revision: int | None = None) -> EndpointStatus:
         """Go back to the traffic that served before."""
-        body = _given(revision=revision)
+        body = given(revision=revision)
         return self._change("POST", f"{_endpoint(name)}/rollback", body, repeatable=False)
 
     def undeploy(self, name: str, *, revision: int | None = None) -> EndpointStatus:
         """Stop serving; the endpoint is remembered and can be deployed again."""
-        return self._change("POST", f"{_endpoint(name)}/undeploy", _given(revision=revision))
+        return self._change("POST", f"{_endpoint(name)}/undeploy", given(revision=revision))
+
+    def history(self, name: str, seconds: int = 300) -> EndpointHistory:
+        """What an endpoint did in the last `seconds` (at most an hour), for a small chart."""
+        return self._get(f"{_endpoint(name)}/history", EndpointHistory, {"seconds": seconds})
 
     def log(self, name: str, version: int | None = None) -> str:
         """The last output of the endpoint's workers, at most 64 KiB."""
@@ -266,83 +290,13 @@ class Hub:
         """The inference protocol's description of the endpoint: names and types of its tensors."""
         return self._get(infer_path(name, version), dict[str, Any])
 
-    # the ledger
-
-    def records(
-        self,
-        *,
-        endpoint: str | None = None,
-        model: str | None = None,
-        version: int | None = None,
-        caller: str | None = None,
-        kind: str | None = None,
-        status: int | None = None,
-        failed: bool = False,
-        since: float | None = None,
-        until: float | None = None,
-        text: str | None = None,
-        limit: int | None = None,
-        before: str | int | None = None,
-    ) -> RecordPage:
-        """Search the ledger, newest first; times are epoch seconds, `before` a page's cursor."""
-        query = audit_query(
-            endpoint=endpoint, model=model, version=version, caller=caller, kind=kind,
-            status=status, failed=failed, since=since, until=until, text=text,
-            limit=limit, before=before,
-        )  # fmt: skip
-        return self._get("/audit/records", RecordPage, query)
-
-    def record(self, key: str | int) -> LoggedRecord:
-        """One record by its id or its index."""
-        return self._get(_record(key), LoggedRecord)
-
-    def payload(self, key: str | int, which: Literal["input", "output"]) -> Payload:
-        """The bytes that went in or came out; reading them is itself recorded."""
-        response = self._connection.request("GET", f"{_record(key)}/{which}", repeatable=False)
-        return Payload(response.content, response.headers.get("Content-Type", ""))
-
-    def receipt(self, key: str | int) -> str:
-        """The proof that a record is in the ledger, to keep elsewhere (tlog-proof text)."""
-        return self._text(f"{_record(key)}/receipt")
-
-    def checkpoint(self) -> str:
-        """The signed head of the ledger, to keep elsewhere."""
-        return self._text("/audit/checkpoint")
-
-    def key(self) -> str:
-        """The key that verifies checkpoints."""
-        return self._text("/audit/key")
-
-    def verify(self, against: str | None = None) -> Verification:
-        """Check the whole ledger, also against a checkpoint kept elsewhere."""
-        return self._send("POST", "/audit/verify", Verification, _given(against=against))
-
-    def export(self, form: Literal["jsonl", "csv"] = "jsonl", **filters: Any) -> Iterator[bytes]:
-        """The matching records as text, a part at a time; filters as in :meth:`records`."""
-        query = {"format": form, **audit_query(**filters)}
-        with self._connection.stream("/audit/export", query) as parts:
-            yield from parts
-
-    def event(
-        self,
-        action: str,
-        detail: Mapping[str, Any] | None = None,
-        *,
-        code: Mapping[str, Any] | None = None,
-        data: Mapping[str, Any] | None = None,
-        model: Mapping[str, Any] | None = None,
-    ) -> LoggedEvent:
-        """Record something that this client did elsewhere, such as a registration."""
-        body = _given(action=action, detail=detail, code=code, data=data, model=model)
-        return self._send("POST", "/audit/events", LoggedEvent, body, repeatable=False)
-
     # tokens of applications
 
     def create_token(
         self, application: str, endpoints: Sequence[str], expires_seconds: float
     ) -> NewToken:
         """Make a token with which `application` may call `endpoints`, and nothing else."""
-        body = _given(
+        body = given(
             application=application,
             endpoints=list(endpoints),
             expires_seconds=expires_seconds,
@@ -357,19 +311,7 @@ class Hub:
         """Make a token worthless."""
         self._connection.request("DELETE", f"/tokens/{quote(token_id, safe='')}")
 
-    # how it is sent
-
-    def _get(self, path: str, kind: type[T], query: Mapping[str, Any] | None = None) -> T:
-        return _decode(self._connection.request("GET", path, query=query), kind)
-
-    def _text(self, path: str, query: Mapping[str, Any] | None = None) -> str:
-        return self._connection.request("GET", path, query=query).text
-
-    def _send(
-        self, method: str, path: str, kind: type[T], body: Any, *, repeatable: bool = True
-    ) -> T:
-        response = self._connection.request(method, path, json_body=body, repeatable=repeatable)
-        return _decode(response, kind)
+    # how a change is sent
 
     def _change(
         self,
@@ -389,7 +331,7 @@ class Hub:
             repeatable=repeatable and "revision" not in body,
             timeout=max(wait + SLACK_SECONDS, 600.0),
         )
-        return _decode(response, EndpointStatus)
+        return decode(response.content, EndpointStatus)
 
 
 def infer_path(name: str, version: int | None = None) -> str:
@@ -398,37 +340,5 @@ def infer_path(name: str, version: int | None = None) -> str:
     return path if version is None else f"{path}/versions/{version}"
 
 
-def audit_query(**filters: Any) -> dict[str, Any]:
-    """The query of a search: nothing for filters that are not set."""
-    return {name: value for name, value in filters.items() if value not in (None, False, "")}
-
-
 def _endpoint(name: str) -> str:
     return f"/endpoints/{quote(check_name(name, 'endpoint name'), safe='')}"
-
-
-def _record(key: str | int) -> str:
-    return f"/audit/records/{quote(str(key), safe='')}"
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    return None if value is None else dataclasses.asdict(value)
-
-
-def _decode(response: httpx.Response, kind: type[T]) -> T:
-    import msgspec
-
-    try:
-        return msgspec.json.decode(response.content, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise MlopsError(
-            "The hub's answer could not be understood.",
-            reason=f"{error}.",
-            fix="Hub and client may be of different versions; restart the hub: "
-            "mlops-jupyter hub stop.",
-            code="answer_not_understood",
-        ) from error

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from mlops_jupyter.access import authorise, check_site
+from mlops_jupyter.access import ON_BEHALF_OF, acting_for, authorise, check_site
 from mlops_jupyter.hub import records
 from mlops_jupyter.hub.decoding import decode_body, decode_query
 from mlops_jupyter.hub.routes import Call, Route, Table, proven
 from mlops_jupyter.serving.messages import JSON, Request, Response
-from mlops_jupyter.types import Caller, Forbidden, InvalidRequest, MlopsError
+from mlops_jupyter.types import Caller, InvalidRequest, MlopsError
 
 _log = logging.getLogger(__name__)
 
@@ -54,11 +54,10 @@ class Api:
         caller = proven(request.caller)
         try:
             self._check_origin(request)
+            claim = request.headers.get(ON_BEHALF_OF)
+            if claim is not None:
+                caller = acting_for(caller, claim)
             authorise(caller, route.action, None)
-        except Forbidden as error:
-            self._note_refusal(route, caller, values, error)
-            raise
-        try:
             query, body = _decode(route, request)
         except MlopsError as error:
             self._note_refusal(route, caller, values, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,18 @@ from mlops_jupyter.types import AuditUnavailable, InvalidInput, InvalidRequest, 
 
 EVENT_BYTES = 32 * 1024
 _BYTES = "application/octet-stream"
+_VERIFY = "audit.verify"
 _SHOWN_TYPES = frozenset({"application/json", "text/csv", _BYTES})
+_BLOCKS = ("input", "output", "code", "data")
+_MEDIA = {
+    "jsonl": "application/jsonl",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+_SHOWN = 500
+"""Characters of a problem that go into a record."""
+
+_log = logging.getLogger(__name__)
 _ACTION = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,3}")
 _OWN_ACTIONS = re.compile(
     r"(deploy|scale|traffic|promote|rollback|undeploy|hub|version|token|payload|audit)(\..*)?"
@@ -55,16 +67,17 @@ class FilterQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class SearchQuery(FilterQuery, kw_only=True):
-    """A page: at most `limit` records from before the cursor `before`."""
+    """A page: at most `limit` records from before the cursor `before`, whole or in short."""
 
     limit: int = 50
     before: int | None = None
+    fields: Literal["all", "summary"] = "all"
 
 
 class ExportQuery(FilterQuery, kw_only=True):
-    """Everything that fits, as JSON lines or as CSV."""
+    """Everything that fits, as JSON lines, as CSV or as Parquet."""
 
-    format: Literal["jsonl", "csv"] = "jsonl"
+    format: Literal["jsonl", "csv", "parquet"] = "jsonl"
 
 
 class RecordPage(msgspec.Struct):
@@ -100,6 +113,16 @@ class Verification(msgspec.Struct):
     records_per_second: float
     problems: list[dict[str, Any]]
     checked: dict[str, Any]
+
+
+class LastVerification(msgspec.Struct):
+    """What the newest verification found, and when (epoch seconds); its record is `index`."""
+
+    ok: bool
+    size: int
+    at: float
+    problems: int
+    index: int
 
 
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -162,8 +185,12 @@ class AuditRoutes:
                 self._verify, Verification, body=VerifyBody,
             ),
             Route(
+                "GET", "/audit/verification", "audit", "What the newest check found.",
+                self._verification, LastVerification | None,
+            ),
+            Route(
                 "GET", "/audit/export", "audit", "All records that fit, as a stream.",
-                self._export, "application/jsonl", query=ExportQuery,
+                self._export, "application/jsonl", query=ExportQuery, errors=(422,),
             ),
             Route(
                 "POST", "/audit/events", "audit", "Record what a client did elsewhere.",
@@ -175,6 +202,10 @@ class AuditRoutes:
         query: SearchQuery = call.query
         filters = _filters(query, before=query.before)
         page = await _read(lambda: self._query.search(filters, limit=query.limit))
+        if query.fields == "summary":
+            for record in page.records:
+                for block in _BLOCKS:
+                    record.pop(block, None)
         return RecordPage(page.records, page.next, page.size, page.indexed)
 
     async def _show(self, call: Call) -> Any:
@@ -200,16 +231,53 @@ class AuditRoutes:
     async def _verify(self, call: Call) -> Any:
         body: VerifyBody = call.body
         report = await _read(lambda: verify(self._database, against=body.against))
-        return Verification(**report.to_dict())
+        found = Verification(**report.to_dict())
+        self._note_verification(call, found)
+        return found
+
+    def _note_verification(self, call: Call, found: Verification) -> None:
+        detail: dict[str, Any] = {
+            "ok": found.ok,
+            "size": found.size,
+            "problems": len(found.problems),
+        }
+        if found.problems:
+            first = found.problems[0]
+            detail["first_problem"] = {**first, "what": str(first.get("what", ""))[:_SHOWN]}
+        try:
+            self._state.record(records.access(_VERIFY, call.caller, **detail))
+        except AuditUnavailable as error:
+            # who wants to know whether the ledger is whole must learn it when it is not
+            _log.warning("the verification is not recorded: %s", error)
+
+    async def _verification(self, _call: Call) -> Any:
+        record = await _read(lambda: self._newest("access", _VERIFY))
+        if record is None:
+            return None
+        detail = record["detail"]
+        return LastVerification(
+            detail["ok"],
+            detail["size"],
+            record["t_wall_us"] / 1e6,
+            detail["problems"],
+            record["index"],
+        )
+
+    def _newest(self, kind: str, action: str) -> dict[str, Any] | None:
+        before: int | None = None
+        while True:
+            filters = Filters(kind=kind, action=action, before=before)
+            page = self._query.search(filters, limit=1)
+            if page.records or page.next is None:
+                return page.records[0] if page.records else None
+            before = page.next
 
     async def _export(self, call: Call) -> Response:
         query: ExportQuery = call.query
         filters = _filters(query)
-        media = "application/jsonl"
-        if query.format == "csv":
-            media = "text/csv; charset=utf-8"
-        lines = export(self._query.each(filters), query.format)
-        return Response(200, _stream(lines), media)
+        # in a thread, for Parquet's library is large
+        parts = await asyncio.to_thread(export, self._query.each(filters), query.format)
+        return Response(200, _stream(parts), _MEDIA[query.format])
 
     async def _event(self, call: Call) -> Any:
         body: EventBody = call.body

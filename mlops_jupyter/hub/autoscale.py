@@ -8,13 +8,19 @@ from collections.abc import Callable
 from time import monotonic
 
 from mlops_jupyter.hub.endpoints import Endpoints
+from mlops_jupyter.hub.history import History, Observe
 from mlops_jupyter.scaling import TICK_SECONDS
 
 _log = logging.getLogger(__name__)
 
 
-async def autoscale(endpoints: Endpoints, clock: Callable[[], float] = monotonic) -> None:
-    """Scale every deployed endpoint, for ever."""
+async def autoscale(
+    endpoints: Endpoints,
+    history: History,
+    observe: Observe,
+    clock: Callable[[], float] = monotonic,
+) -> None:
+    """Scale every deployed endpoint, and sample the history of all, for ever."""
     while True:
         await asyncio.sleep(TICK_SECONDS)
         for live in endpoints:
@@ -24,3 +30,4 @@ async def autoscale(endpoints: Endpoints, clock: Callable[[], float] = monotonic
                     endpoints.note_recovery(live)
             except Exception:
                 _log.exception("endpoint %s could not be scaled", live.name)
+        history.sample(clock(), endpoints.names(), observe)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlops_jupyter.hub import records
+from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.state import State
 from mlops_jupyter.types import (
     Caller,
@@ -36,9 +37,10 @@ _INCOMING = ".incoming-"
 class Catalogue:
     """The versions that the hub knows; `folder` is ``models/`` of the state directory."""
 
-    def __init__(self, state: State, folder: Path) -> None:
+    def __init__(self, state: State, folder: Path, notices: Notices | None = None) -> None:
         self._state = state
         self._folder = folder
+        self._notices = notices or Notices()
         for unfinished in folder.glob(f"{_INCOMING}*"):
             shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -79,6 +81,7 @@ class Catalogue:
                 **records.lineage(wanted),
             )
             self._state.save_version(wanted, record)
+            self._notices.version(wanted.model)
         return wanted
 
     def get(self, model: str, version: int) -> ModelVersion:

@@ -47,11 +47,16 @@ class Changes:
     ----------
     revision_of
         Gives an endpoint's present revision; 0 for one that is not there.
+    look
+        Called with an endpoint's name when a change of it began, went on or ended.
     """
 
-    def __init__(self, state: State, revision_of: Callable[[str], int]) -> None:
+    def __init__(
+        self, state: State, revision_of: Callable[[str], int], look: Callable[[str], None]
+    ) -> None:
         self._state = state
         self._revision_of = revision_of
+        self._look = look
         self._held: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -121,10 +126,12 @@ class Changes:
         try:
             self._hold(change)
             try:
+                self._look(change.name)
                 await work()
                 _log.info("%s of endpoint %s: done", change.action, change.name)
             finally:
                 del self._held[change.name]
+                self._look(change.name)
         except asyncio.CancelledError:
             stopping = _stopping()
             self._record_failure(change, stopping)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from mlops_jupyter.hub.endpoints import Deployment, Endpoints
+from mlops_jupyter.hub.history import MAX_SECONDS, STEP_SECONDS, History
 from mlops_jupyter.hub.home import Home
 from mlops_jupyter.hub.routes import Call, Route, text_response
 from mlops_jupyter.hub.status import describe
@@ -85,14 +86,34 @@ class LogQuery(msgspec.Struct, forbid_unknown_fields=True):
     version: int | None = None
 
 
+class HistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """How many seconds to look back, at most an hour."""
+
+    seconds: int = 300
+
+
+class EndpointHistory(msgspec.Struct):
+    """Steps of `step` seconds, oldest first; no p99 for a step without calls."""
+
+    step: int
+    requests_per_second: list[float]
+    p99_ms: list[float | None]
+
+
 class EndpointRoutes:
     """Handlers of the routes on endpoints; `url` gives where the hub listens."""
 
     def __init__(
-        self, endpoints: Endpoints, gateway: Gateway, home: Home, url: Callable[[], str]
+        self,
+        endpoints: Endpoints,
+        gateway: Gateway,
+        history: History,
+        home: Home,
+        url: Callable[[], str],
     ) -> None:
         self._endpoints = endpoints
         self._gateway = gateway
+        self._past = history
         self._home = home
         self._url = url
 
@@ -126,6 +147,10 @@ class EndpointRoutes:
             Route(
                 "POST", f"{one}/undeploy", "deploy", "Stop serving; it is remembered.",
                 self._undeploy, status, body=RevisionBody, errors=conflict, changes=True,
+            ),
+            Route(
+                "GET", f"{one}/history", "read", "What it did of late, for a chart.",
+                self._history, EndpointHistory, query=HistoryQuery,
             ),
             Route(
                 "GET", f"{one}/log", "read", "The last output of the workers.",
@@ -197,6 +222,18 @@ class EndpointRoutes:
     async def _undeploy(self, call: Call) -> Any:
         await self._endpoints.undeploy(call.path["name"], call.caller, call.body.revision)
         return self.status(call.path["name"])
+
+    async def _history(self, call: Call) -> Any:
+        seconds: int = call.query.seconds
+        if not STEP_SECONDS <= seconds <= MAX_SECONDS:
+            raise InvalidRequest(
+                "The query string does not fit.",
+                reason=f"'seconds' must be from {STEP_SECONDS:.0f} to {MAX_SECONDS}.",
+                code="invalid_query",
+            )
+        live = self._endpoints.get(call.path["name"])
+        rates, latencies = self._past.of(live.name, seconds)
+        return EndpointHistory(int(STEP_SECONDS), rates, latencies)
 
     async def _log(self, call: Call) -> Response:
         live = self._endpoints.get(call.path["name"])

@@ -18,7 +18,9 @@ from mlops_jupyter.hub.catalogue import Catalogue
 from mlops_jupyter.hub.changes import Change, Changes
 from mlops_jupyter.hub.fleet import Fleet, Loaded
 from mlops_jupyter.hub.live import LiveEndpoint
+from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.state import State, StoredEndpoint
+from mlops_jupyter.hub.status import facts
 from mlops_jupyter.serving.gateway import Gateway
 from mlops_jupyter.serving.routing import how_to_deploy, no_endpoint
 from mlops_jupyter.types import (
@@ -58,13 +60,21 @@ Build = Callable[[StoredEndpoint | None], Awaitable[StoredEndpoint]]
 class Endpoints:
     """All endpoints of the hub and the verbs on them."""
 
-    def __init__(self, state: State, catalogue: Catalogue, fleet: Fleet, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        state: State,
+        catalogue: Catalogue,
+        fleet: Fleet,
+        gateway: Gateway,
+        notices: Notices | None = None,
+    ) -> None:
         self._state = state
         self._catalogue = catalogue
         self._fleet = fleet
         self._gateway = gateway
         self._live: dict[str, LiveEndpoint] = {}
-        self._changes = Changes(state, self._revision_of)
+        self._notices = notices or Notices()
+        self._changes = Changes(state, self._revision_of, self._look)
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -85,6 +95,11 @@ class Endpoints:
     def under_change(self, name: str) -> str:
         """The change that is under way, as a verb, or an empty string."""
         return self._changes.under_way(name)
+
+    def look(self) -> None:
+        """Note how every endpoint is."""
+        for live in self._live.values():
+            self._notices.endpoint(live.name, facts(live, self.under_change(live.name)))
 
     # -- verbs --------------------------------------------------------------------------------
 
@@ -196,6 +211,7 @@ class Endpoints:
                 live.problem = error
                 _log.error("endpoint %s cannot be served: %s", stored.spec.name, error)
                 continue
+            self._follow(live.name, live.loaded)
             self._switch(live)
 
     def note_recovery(self, live: LiveEndpoint) -> None:
@@ -205,6 +221,7 @@ class Endpoints:
             self._state.mark_served(live.name, {**record, "endpoint": live.name})
             live.stored = replace(live.stored, served=True)
             live.problem = None
+            self._look(live.name)
 
     async def close(self, grace: float) -> None:
         """Take no more changes, give up those under way, and end every pool."""
@@ -239,6 +256,8 @@ class Endpoints:
             self._switch(live)
             self._fleet.retire(_unused(before, loaded))
         live.coming = loaded
+        self._follow(change.name, loaded)
+        self._look(change.name)
         change.accepted.set()
         try:
             if change.action not in ("scale", "undeploy"):
@@ -271,6 +290,17 @@ class Endpoints:
             self._gateway.remove_endpoint(live.spec)
             live.scaling_reason = ""
             live.apply()
+
+    def _look(self, name: str) -> None:
+        """Note how an endpoint is, for those who listen."""
+        live = self._live.get(name)
+        if live is not None and self._notices.heard:
+            self._notices.endpoint(name, facts(live, self.under_change(name)))
+
+    def _follow(self, name: str, loaded: dict[int, Loaded]) -> None:
+        """Look at the endpoint again whenever one of its replicas comes or goes."""
+        for one in loaded.values():
+            self._fleet.follow(one, lambda: self._look(name))
 
     def _make(self, live: LiveEndpoint, spec: EndpointSpec) -> dict[int, Loaded]:
         """Pools for every version that `spec` needs; those that fit are kept."""

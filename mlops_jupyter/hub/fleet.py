@@ -90,6 +90,7 @@ class Fleet:
         self._catalogue = catalogue
         self._target = target
         self._retiring: set[asyncio.Task[None]] = set()
+        self._following: dict[Pool, asyncio.Task[None]] = {}
 
     def check_scaling(self, policy: ScalingPolicy) -> None:
         """Raise InvalidRequest when the target cannot hold as many replicas as `policy` allows."""
@@ -124,6 +125,11 @@ class Fleet:
         pool = Pool(worker, spawner, spec.limits, on_concurrency)
         return Loaded(ServedVersion(version, signature, pool), spec.limits, spec.gpu)
 
+    def follow(self, one: Loaded, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever a replica of `one` comes or goes, until it is retired."""
+        if one.pool not in self._following:
+            self._following[one.pool] = self._spawn(_follow(one.pool, changed))
+
     async def load(self, loaded: Iterable[tuple[Loaded, int]]) -> None:
         """Bring pools to their number of replicas; raise why one of them cannot have any."""
         wanted = [(one, count) for one, count in loaded if count]
@@ -155,7 +161,11 @@ class Fleet:
 
         `grace` is the longest wait in seconds; None is the deadline that every call has anyway.
         """
-        task = self._spawn(_retire(list(loaded), grace))
+        loaded = list(loaded)
+        for one in loaded:
+            if following := self._following.pop(one.pool, None):
+                following.cancel()
+        task = self._spawn(_retire(loaded, grace))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
         return task
@@ -168,6 +178,12 @@ class Fleet:
     @staticmethod
     def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
+
+
+async def _follow(pool: Pool, changed: Callable[[], None]) -> None:
+    while True:
+        await pool.settled()
+        changed()
 
 
 async def _retire(loaded: list[Loaded], grace: float | None) -> None:

@@ -26,9 +26,12 @@ from mlops_jupyter.hub.autoscale import autoscale
 from mlops_jupyter.hub.catalogue import Catalogue
 from mlops_jupyter.hub.endpoint_routes import EndpointRoutes
 from mlops_jupyter.hub.endpoints import Endpoints
+from mlops_jupyter.hub.event_routes import EventRoutes
 from mlops_jupyter.hub.fleet import Fleet
+from mlops_jupyter.hub.history import History
 from mlops_jupyter.hub.home import Home, local_token
 from mlops_jupyter.hub.hub_routes import HubInfo, HubRoutes
+from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.state import State
 from mlops_jupyter.hub.upkeep import close_orphans, keep_ledger
 from mlops_jupyter.serving.gateway import Gateway
@@ -83,21 +86,26 @@ class Hub:
         on_close.callback(gateway.recorder.flush)
         self._target = target = LocalTarget(self.home.environments, self.home.logs / "workers")
         on_close.push_async_callback(target.close)
-        catalogue = Catalogue(state, self.home.models)
+        notices = Notices()
+        ledger.grown = notices.records
+        catalogue = Catalogue(state, self.home.models, notices)
         fleet = Fleet(self.home, catalogue, target)
-        self.endpoints = Endpoints(state, catalogue, fleet, gateway)
+        self.endpoints = Endpoints(state, catalogue, fleet, gateway, notices)
         on_close.push_async_callback(self.endpoints.close, grace=1.0)
         query = AuditQuery(reader)
         close_orphans(ledger, query)
         self.endpoints.restore()
-        self.api = self._make_api(catalogue, gateway, tokens, query)
+        history = History(time.monotonic())
+        events = EventRoutes(notices, self.endpoints.look, self._hello)
+        self.api = self._make_api(catalogue, gateway, tokens, query, history, events)
         self._http = HttpServer(gateway)
         on_close.push_async_callback(self._close_http)
+        on_close.callback(events.close)
         await self._listen(port)
         self._record("hub.start", version=mlops_jupyter.__version__, pid=os.getpid())
         on_close.callback(self._record, "hub.stop")
         on_close.push_async_callback(self._end_tasks)
-        self._run(autoscale(self.endpoints))
+        self._run(autoscale(self.endpoints, history, gateway.since))
         self._run(keep_ledger(ledger))
         return {
             "port": self._http.port,
@@ -164,7 +172,13 @@ class Hub:
             self._state.save_setting(_PORT_SETTING, str(self._http.port))
 
     def _make_api(
-        self, catalogue: Catalogue, gateway: Gateway, tokens: access.Tokens, query: AuditQuery
+        self,
+        catalogue: Catalogue,
+        gateway: Gateway,
+        tokens: access.Tokens,
+        query: AuditQuery,
+        history: History,
+        events: EventRoutes,
     ) -> Api:
         state = self._state
         about = HubRoutes(
@@ -175,10 +189,10 @@ class Hub:
             stop=self.request_stop,
             warm=lambda version: self._target.warm(version, catalogue.path(version)),
         )
-        endpoints = EndpointRoutes(self.endpoints, gateway, self.home, lambda: self.url)
+        endpoints = EndpointRoutes(self.endpoints, gateway, history, self.home, lambda: self.url)
         audit = AuditRoutes(self._ledger, query, self.home.database, state)
         api = Api(
-            [*about.routes(), *endpoints.routes(), *audit.routes()],
+            [*about.routes(), *endpoints.routes(), *audit.routes(), *events.routes()],
             record=state.record,
             port=lambda: self._http.port,
         )
@@ -200,6 +214,9 @@ class Hub:
         except AuditUnavailable as error:
             # a full disk must neither keep the hub from starting nor from stopping
             _log.warning("%s is not recorded: %s", action, error)
+
+    def _hello(self) -> dict[str, Any]:
+        return {"event": "hello", "version": mlops_jupyter.__version__, "size": self._ledger.size}
 
     async def _describe(self) -> HubInfo:
         ledger = self._ledger.status()

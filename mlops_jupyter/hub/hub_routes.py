@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mlops_jupyter.access import TokenInfo, Tokens, make_token
+from mlops_jupyter.access import TokenInfo, Tokens, make_token, on_behalf_of, rights
 from mlops_jupyter.hub import records
 from mlops_jupyter.hub.catalogue import Catalogue
 from mlops_jupyter.hub.openapi import document
@@ -36,12 +36,14 @@ class HubInfo(msgspec.Struct):
 
 
 class WhoAmI(msgspec.Struct):
-    """How the hub knows the caller."""
+    """How the hub knows the caller, what he may do, and whom he says he acts for."""
 
     subject: str
     kind: str
     method: str
     token_id: str | None
+    rights: tuple[str, ...]
+    on_behalf_of: dict[str, str] | None
 
 
 class TokenBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -168,8 +170,14 @@ class HubRoutes:
 
     async def _whoami(self, call: Call) -> Any:
         caller = call.caller
-        kind = caller.principal.kind
-        return WhoAmI(caller.subject, kind, caller.method, caller.token_id)
+        return WhoAmI(
+            caller.subject,
+            caller.principal.kind,
+            caller.method,
+            caller.token_id,
+            rights(caller),
+            on_behalf_of(caller),
+        )
 
     async def _add_version(self, call: Call) -> Any:
         version = await self._catalogue.add(call.body, call.caller)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlops_jupyter.access import on_behalf_of
 from mlops_jupyter.types import Caller, EndpointSpec, ModelVersion, Traffic
 
 Record = dict[str, Any]
@@ -22,13 +23,18 @@ def actor(caller: Caller) -> Record:
     }
 
 
+def _who(caller: Caller) -> Record:
+    behalf = on_behalf_of(caller)
+    return {"actor": actor(caller), **({"on_behalf_of": behalf} if behalf else {})}
+
+
 def control(
     phase: str, action: str, caller: Caller | None, endpoint: str | None = None, **fields: Any
 ) -> Record:
     """A control record; `phase` is ``intent`` or ``outcome``. Fields that are None are left out."""
     record: Record = {"kind": "control", "phase": phase, "action": action}
     if caller is not None:
-        record["actor"] = actor(caller)
+        record.update(_who(caller))
     if endpoint is not None:
         record["endpoint"] = endpoint
     record.update({name: value for name, value in fields.items() if value is not None})
@@ -36,8 +42,8 @@ def control(
 
 
 def access(action: str, caller: Caller, **detail: Any) -> Record:
-    """A record of a token made or revoked, or of a payload read."""
-    return {"kind": "access", "action": action, "actor": actor(caller), "detail": detail}
+    """A record of a token made or revoked, a payload read, or the ledger verified."""
+    return {"kind": "access", "action": action, **_who(caller), "detail": detail}
 
 
 def system(action: str, **detail: Any) -> Record:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Hashable
+
 from mlops_jupyter.hub.fleet import Loaded
 from mlops_jupyter.hub.live import LiveEndpoint
 from mlops_jupyter.serving.telemetry import EndpointTelemetry
 from mlops_jupyter.types import EndpointStatus, Replicas
+
+_FIGURE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def describe(
@@ -36,6 +41,25 @@ def describe(
         updated_at=stored.updated_at,
         updated_by=stored.updated_by,
     )
+
+
+def facts(live: LiveEndpoint, change: str) -> Hashable:
+    """What a listener is told of when it changes: all of the status but its rates.
+
+    Of reasons the words count and not the figures: seconds since a call, calls at once. What else
+    is a figure in them (a version, replicas) is among the facts itself.
+    """
+    state, reason = _state(live, change)
+    stored = live.stored
+    replicas = tuple(
+        (one.version, one.desired, one.ready, one.pending, _words(one.reason))
+        for one in _replicas(live)
+    )
+    return stored.spec.revision, stored.updated_at, state, _words(reason), replicas
+
+
+def _words(reason: str) -> str:
+    return _FIGURE.sub("", reason)
 
 
 def _state(live: LiveEndpoint, change: str) -> tuple[str, str]:

@@ -10,13 +10,14 @@ The gateway imports no model code, no numpy and no pandas.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from time import monotonic
 from typing import Any
 
 import orjson
 
-from mlops_jupyter.access import Authenticator, authorise
+from mlops_jupyter.access import ON_BEHALF_OF, Authenticator, acting_for, authorise
 from mlops_jupyter.audit import Ledger
 from mlops_jupyter.serving import oip, telemetry
 from mlops_jupyter.serving.connection import Exchange
@@ -104,6 +105,22 @@ class Gateway:
             sum(pool.waiting for pool in pools.values()),
         )
 
+    def since(self, name: str, moment: float) -> tuple[int, list[float]]:
+        """An endpoint's calls since the hub started, and the seconds that each took which ended
+        after monotonic `moment`, of the latest few thousand.
+        """
+        meter = self._meters.get(name)
+        if meter is None:
+            return 0, []
+        when, took, at = meter._when, meter._took, meter._at
+        recent = []
+        # from the newest backwards; a negative place counts from the ring's end
+        for place in range(at - 1, at - 1 - len(when), -1):
+            if when[place] <= moment:
+                break
+            recent.append(took[place])
+        return sum(meter.counts.values()), recent
+
     # -- dispatcher ---------------------------------------------------------------------------
 
     def body_limit(self, request: Request) -> int:
@@ -125,6 +142,9 @@ class Gateway:
             prediction.caller = caller = self._authenticator.authenticate(
                 request.headers.get(b"authorization"), request.peer
             )
+            claim = request.headers.get(ON_BEHALF_OF)
+            if claim is not None:
+                prediction.caller = caller = acting_for(caller, claim)
             authorise(caller, "invoke", match.endpoint)
             route = prediction.route = self._route(match.endpoint)
             served = prediction.served = route.choose(match.version)
@@ -172,6 +192,9 @@ class Gateway:
             prediction.caller = self._authenticator.authenticate(
                 request.headers.get(b"authorization"), request.peer
             )
+            claim = request.headers.get(ON_BEHALF_OF)
+            if claim is not None:
+                prediction.caller = acting_for(prediction.caller, claim)
             authorise(prediction.caller, "invoke", match.endpoint)
             prediction.route = self._routes.get(match.endpoint)
         except MlopsError as denied:
@@ -235,7 +258,10 @@ class Gateway:
             exchange.reply_error(error)
             return
         if match is not None:
+            claim = request.headers.get(ON_BEHALF_OF)
             try:
+                if caller is not None and claim is not None:
+                    caller = acting_for(caller, claim)
                 response = self._inspect(match, caller, denied)
             except MlopsError as error:
                 exchange.reply(error.status, oip.error(error), head=error_head(error))
@@ -313,4 +339,20 @@ class Gateway:
         if isinstance(response.body, bytes):
             exchange.reply(response.status, response.body, response.content_type, head)
         else:
-            await exchange.stream(response.status, response.body, response.content_type, head)
+            await _stream(exchange, response, head)
+
+
+async def _stream(exchange: Exchange, response: Response, head: bytes) -> None:
+    """Send a body as it comes; whoever makes it learns at once when nobody reads any more."""
+    chunks = response.body
+    assert not isinstance(chunks, bytes)
+    try:
+        if exchange.request.method == "HEAD":
+            exchange.reply(response.status, b"", response.content_type, head)
+            return
+        # a reader may go whenever he likes: that is no fault to be logged
+        with contextlib.suppress(ConnectionResetError):
+            await exchange.stream(response.status, chunks, response.content_type, head)
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()

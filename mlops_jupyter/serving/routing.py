@@ -11,6 +11,7 @@ from itertools import accumulate
 from random import random
 from typing import Any, Literal
 
+from mlops_jupyter.access import on_behalf_of
 from mlops_jupyter.serving.pool import Pool
 from mlops_jupyter.serving.signature import Signature
 from mlops_jupyter.serving.telemetry import EndpointMeter
@@ -178,7 +179,7 @@ def blank_record(caller: Caller | None, endpoint: str, policy: AuditPolicy) -> d
             "method": caller.method,
             "token_id": caller.token_id,
         }
-    return {
+    record: dict[str, Any] = {
         "kind": "prediction",
         "action": "predict",
         "actor": actor,
@@ -186,3 +187,6 @@ def blank_record(caller: Caller | None, endpoint: str, policy: AuditPolicy) -> d
         "mode": policy.mode,
         "level": policy.level,
     }
+    if caller is not None and (behalf := on_behalf_of(caller)) is not None:
+        record["on_behalf_of"] = behalf
+    return record

@@ -1,5 +1,6 @@
 """Calls over HTTP: how errors come back, and what happens when a hub goes away."""
 
+import json
 import os
 import signal
 import threading
@@ -236,3 +237,31 @@ def test_a_closed_client_can_be_used_again(scripted):
     with hub:
         hub.whoami()
     assert hub.whoami().subject == "user:ada"
+
+
+ALICE = {"sub": "user:älice", "method": "jupyterhub"}
+
+
+@pytest.mark.parametrize("over", ["tcp", "unix"])
+def test_whom_the_client_acts_for_goes_with_every_request(scripted, short_home, over):
+    server, _ = scripted(lambda asked: WHO, socket=over == "unix")
+    with Hub.connect(start=False, home=short_home, on_behalf_of=ALICE) as hub:
+        hub.whoami()
+        list(hub.export())
+    for asked in server.asked:
+        said = asked.headers["x-mlops-on-behalf-of"]
+        assert said.isascii()
+        assert json.loads(said) == ALICE
+    assert {asked.over for asked in server.asked} == {over}
+
+
+def test_who_acts_for_nobody_says_nothing_of_it(scripted):
+    server, hub = scripted(lambda asked: WHO)
+    hub.whoami()
+    assert "x-mlops-on-behalf-of" not in server.asked[0].headers
+
+
+def test_a_name_to_act_for_that_is_too_long_is_not_sent(short_home):
+    with pytest.raises(InvalidRequest) as caught:
+        Hub.connect(start=False, home=short_home, on_behalf_of={**ALICE, "sub": "x" * 512})
+    assert caught.value.code == "invalid_on_behalf_of"

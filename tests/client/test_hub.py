@@ -2,12 +2,14 @@
 
 import pytest
 
-from mlops_jupyter.client import Hub
+from mlops_jupyter.client import EndpointHistory, Hub
 from mlops_jupyter.types import (
     AuditPolicy,
     EndpointStatus,
+    Forbidden,
     InvalidRequest,
     Limits,
+    MlopsError,
     ModelVersion,
     ScalingPolicy,
 )
@@ -109,6 +111,18 @@ CALLS = [
         TOKEN | {"token": "mlo_x"},
     ),
     (lambda hub: hub.tokens(), "GET", "/tokens", {}, None, [TOKEN]),
+    (
+        lambda hub: hub.history("churn", 60), "GET", f"{V}/history", {"seconds": "60"}, None,
+        {"step": 5, "requests_per_second": [0.0, 1.5], "p99_ms": [None, 2.5]},
+    ),
+    (
+        lambda hub: hub.records(fields="summary"), "GET", "/audit/records",
+        {"fields": "summary"}, None, {"records": []},
+    ),
+    (
+        lambda hub: hub.verification(), "GET", "/audit/verification", {}, None,
+        {"ok": True, "size": 3, "at": 1.5, "problems": 0, "index": 3},
+    ),
 ]  # fmt: skip
 
 
@@ -211,6 +225,46 @@ def test_an_export_that_is_refused_raises(scripted):
     _, hub = scripted(lambda asked: Answer(400, {"code": "x", "message": "No."}))
     with pytest.raises(InvalidRequest, match="No"):
         list(hub.export())
+
+
+def test_no_verification_yet_is_none(scripted):
+    _, hub = scripted(lambda asked: Answer(200, b"null"))
+    assert hub.verification() is None
+
+
+def test_a_history_comes_back_typed(scripted):
+    answer = {"step": 5, "requests_per_second": [0.0, 1.5], "p99_ms": [None, 2.5]}
+    _, hub = scripted(lambda asked: answer)
+    assert hub.history("churn") == EndpointHistory(5, (0.0, 1.5), (None, 2.5))
+
+
+def test_events_come_one_a_line_with_the_empty_ones_and_end_with_the_hub(scripted):
+    lines = b'{"event":"hello","size":1}\n{}\n{"event":"endpoint","name":"churn"}\n{"event":"re'
+    server, hub = scripted(lambda asked: Answer(200, lines))
+    assert list(hub.events()) == [
+        {"event": "hello", "size": 1}, {}, {"event": "endpoint", "name": "churn"},
+    ]  # fmt: skip
+    assert (server.asked[0].method, server.asked[0].path) == ("GET", "/events")
+
+
+@pytest.mark.parametrize("line", [b"x\n", b"[]\n", b"7\n", b"\xff\n"])
+def test_events_of_another_shape_are_a_clear_error(scripted, line):
+    _, hub = scripted(lambda asked: Answer(200, line))
+    with pytest.raises(MlopsError) as caught:
+        list(hub.events())
+    assert caught.value.code == "answer_not_understood"
+
+
+def test_events_that_are_refused_raise(scripted):
+    _, hub = scripted(lambda asked: Answer(403, {"code": "x", "message": "No."}))
+    with pytest.raises(Forbidden):
+        list(hub.events())
+
+
+def test_an_export_by_columns_is_asked_for_by_name(scripted):
+    server, hub = scripted(lambda asked: Answer(200, b"PAR1"))
+    assert b"".join(hub.export("parquet")) == b"PAR1"
+    assert server.asked[0].query == {"format": "parquet"}
 
 
 def test_a_token_is_revoked_by_its_id(scripted):
