@@ -38,6 +38,17 @@ def unload_ipython_extension(shell: object) -> None:
     import_module("mlops_jupyter.notebook.magics").unload(shell)
 
 
+def _jupyter_server_extension_points() -> list[dict[str, object]]:
+    """Say to Jupyter Server where the extension is."""
+    extension = import_module("mlops_jupyter.lab.extension")
+    return [{"module": "mlops_jupyter", "app": extension.MlopsExtension}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Say to JupyterLab where the built front end is, for installs that are linked to it."""
+    return [{"src": "labextension", "dest": "@mlops-jupyter/labextension"}]
+
+
 def __getattr__(name: str) -> object:
     if name not in _VERBS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

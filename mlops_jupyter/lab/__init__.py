@@ -1,0 +1,1 @@
+"""The Jupyter Server extension: what JupyterLab asks for; start reading at ``extension.py``."""
