@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.notebook.connection import connected
 from mlops_jupyter.notebook.records import AuditRecord, AuditTable
 from mlops_jupyter.notebook.searching import Search, payload_of, queries
 from mlops_jupyter.notebook.views import VerificationView
 from mlops_jupyter.types import InvalidRequest, did_you_mean
+
+if TYPE_CHECKING:
+    from mlops_jupyter.client import Hub
+    from mlops_jupyter.notebook.controls.shown import Controls
 
 Moment = str | float | None
 """``24h`` (ago), ``7d``, an ISO 8601 date and time, or seconds since 1970."""
@@ -57,32 +61,21 @@ class Audit:
         limit
             Records a page; `AuditTable.next` gives the next one.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequest(
-                f"The limit is from 1 to {MAX_PAGE}.",
-                reason="The rest is a page further.",
-                fix="Take the older records with .next().",
-                code="invalid_limit",
-            )
-        now = time.time()
-        asked: dict[str, Any] = {
-            "endpoint": endpoint,
-            "model": model,
-            "version": version,
-            "since": _moment(since, now),
-            "until": _moment(until, now),
-            "caller": _caller(by),
-            "kind": kind,
-            "failed": failed,
-            "text": text,
-        }
-        words = {"": name, **asked, "since": since, "until": until, "caller": by}
-        shown = ", ".join(
-            label if value is True else f"{label} {value}".strip()
-            for label, value in words.items()
-            if value not in (None, False, "")
+        search = search_of(
+            connected(),
+            name,
+            endpoint=endpoint,
+            model=model,
+            version=version,
+            since=since,
+            until=until,
+            by=by,
+            kind=kind,
+            failed=failed,
+            text=text,
+            intents=intents,
+            limit=limit,
         )
-        search = Search(connected(), queries(name, asked), limit, shown, intents)
         return search.page(None, frozenset())
 
     search = __call__
@@ -95,19 +88,21 @@ class Audit:
         payloads
             Also read what went in and came out; that read is itself recorded.
         """
-        hub = connected()
-        found = hub.record(key)
-        record = {**found.record, "index": found.index, "log": found.log, "leaf": found.leaf}
-        kept = (
-            {
-                side: payload_of(hub, str(key), side)
-                for side in ("input", "output")
-                if (found.record.get(side) or {}).get("ref")
-            }
-            if payloads
-            else {}
-        )
-        return AuditRecord(record, lambda known, side: payload_of(hub, known, side), kept)
+        return record_of(connected(), key, payloads=payloads)
+
+    def controls(self, name: str | None = None, **filters: Any) -> Controls:
+        """The records of a search with a table below them to filter, page through and open.
+
+        It is shown where a cell ends with this, if somebody sits before it.
+
+        Parameters
+        ----------
+        name, filters
+            As for the search itself.
+        """
+        from mlops_jupyter.notebook.controls.shown import audit_controls
+
+        return audit_controls(connected(), self(name, **filters), name, filters)
 
     def verify(self, against: str | None = None) -> VerificationView:
         """Check the whole ledger, also against a checkpoint that was kept elsewhere."""
@@ -130,6 +125,58 @@ class Audit:
         raise AttributeError(
             f"audit has no '{name}'. {did_you_mean(name, known)}", name=name, obj=self
         )
+
+
+def search_of(
+    hub: Hub,
+    name: str | None = None,
+    *,
+    since: Moment = "24h",
+    until: Moment = None,
+    by: str | None = None,
+    intents: bool = False,
+    limit: int = 100,
+    **exact: Any,
+) -> Search:
+    """A search as `Audit` takes it; `exact` are filters of the hub as they are."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequest(
+            f"The limit is from 1 to {MAX_PAGE}.",
+            reason="The rest is a page further.",
+            fix="Take the older records with .next().",
+            code="invalid_limit",
+        )
+    now = time.time()
+    asked = {
+        **exact,
+        "since": _moment(since, now),
+        "until": _moment(until, now),
+        "caller": _caller(by),
+    }
+    first = {key: exact.get(key) for key in ("endpoint", "model", "version")}
+    words = {"": name, **first, "since": since, "until": until, "caller": by, **exact}
+    shown = ", ".join(
+        label if value is True else f"{label} {value}".strip()
+        for label, value in words.items()
+        if value not in (None, False, "")
+    )
+    return Search(hub, queries(name, asked), limit, shown, intents)
+
+
+def record_of(hub: Hub, key: str | int, *, payloads: bool = False) -> AuditRecord:
+    """One record in full; reading its payloads is itself recorded."""
+    found = hub.record(key)
+    record = {**found.record, "index": found.index, "log": found.log, "leaf": found.leaf}
+    kept = (
+        {
+            side: payload_of(hub, str(key), side)
+            for side in ("input", "output")
+            if (found.record.get(side) or {}).get("ref")
+        }
+        if payloads
+        else {}
+    )
+    return AuditRecord(record, lambda known, side: payload_of(hub, known, side), kept)
 
 
 def _moment(given: Moment, now: float) -> float | None:

@@ -106,6 +106,7 @@ def _scale() -> VerbParser:
         type=ScalingPolicy.parse,
         help="fixed:N, elastic:MIN-MAX[,target=C] or serverless[:0-MAX][,idle=SECONDSs]",
     )
+    parser.add("--ui", action="store_true", help="with controls that stay live below the facts")
     _change(parser)
     return parser
 
@@ -210,6 +211,7 @@ def _audit() -> VerbParser:
     parser.add("--show", metavar="ID", help="one record, by its id or index, in full")
     parser.add("--payloads", action="store_true", help="with --show: what went in and came out")
     parser.add("--verify", action="store_true", help="check the whole ledger")
+    parser.add("--ui", action="store_true", help="with a live table to filter and page through")
     return parser
 
 

@@ -146,6 +146,8 @@ def _deploy(given: argparse.Namespace, context: Context) -> View:
 def _scale(given: argparse.Namespace, context: Context) -> View:
     from mlops_jupyter.notebook import verbs
 
+    if given.ui:
+        return _scale_controls(given)
     view = verbs.scale(
         given.name,
         given.policy,
@@ -154,6 +156,16 @@ def _scale(given: argparse.Namespace, context: Context) -> View:
         on_progress=context.live.show,
     )
     return context.live.finish(view)
+
+
+def _scale_controls(given: argparse.Namespace) -> View:
+    from mlops_jupyter.notebook import verbs
+    from mlops_jupyter.notebook.controls.front_end import shell_of_notebook, why_no_controls
+
+    # controls show by themselves how far it is
+    wait = not given.no_wait and bool(why_no_controls(shell_of_notebook()))
+    view = verbs.scale(given.name, given.policy, wait=wait, revision=given.revision)
+    return view.controls()
 
 
 def _predict(given: argparse.Namespace, context: Context) -> Any:
@@ -226,7 +238,8 @@ def _audit(given: argparse.Namespace, _context: Context) -> Any:
         return verbs.audit.verify()
     if given.show is not None:
         return verbs.audit.show(given.show, payloads=given.payloads)
-    return verbs.audit(
+    search = verbs.audit.controls if given.ui else verbs.audit
+    return search(
         given.name,
         model=given.model,
         since=given.since,

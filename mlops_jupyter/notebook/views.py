@@ -17,6 +17,7 @@ from mlops_jupyter.types import EndpointStatus, ModelVersion
 
 if TYPE_CHECKING:
     from mlops_jupyter.client import Hub, HubInfo, Verification, WhoAmI
+    from mlops_jupyter.notebook.controls.shown import Controls
 
 T = TypeVar("T")
 
@@ -111,6 +112,15 @@ class EndpointView(View):
     def refresh(self) -> EndpointView:
         """The same endpoint as it is now."""
         return type(self)(self._hub, self._hub.status(self.name))
+
+    def controls(self) -> Controls:
+        """The same facts, kept true, with controls below them: replicas, traffic, rates.
+
+        They are shown where a cell ends with them, if somebody sits before it.
+        """
+        from mlops_jupyter.notebook.controls.shown import endpoint_controls
+
+        return endpoint_controls(self._hub, self)
 
     def to_dict(self) -> dict[str, Any]:
         """The status as plain data, with the scaling policy as its text."""
