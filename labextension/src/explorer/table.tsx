@@ -1,0 +1,247 @@
+import React from 'react';
+
+import { IRecord } from '../api';
+import { formatCount } from '../hub/format';
+import { plain, Trans } from '../react';
+import { useActiveRow } from './keys';
+import { endOf } from './notes';
+import { RecordList } from './recordlist';
+import { NewerButton } from './rowlist';
+import { useWindowed } from './windowed';
+import {
+  actionOf,
+  callerOf,
+  isoOf,
+  latencyOf,
+  localOf,
+  modelOf,
+  objectOf,
+  outcomeOf,
+  statusOf
+} from './words';
+
+/** Height of a row and of the head in pixels, as `explorer.css` has it. */
+const ROW = 28;
+/** Rows that are fetched before they come into view. */
+const AHEAD = 200;
+
+interface IColumn {
+  name: string;
+  title: string;
+  text: (record: IRecord) => string;
+}
+
+function columns(trans: Trans): IColumn[] {
+  return [
+    {
+      name: 'time',
+      title: trans.__('Time'),
+      text: record => localOf(record.t_wall_us)
+    },
+    {
+      name: 'what',
+      title: trans.__('What'),
+      text: record =>
+        [actionOf(record, trans), objectOf(record)].filter(Boolean).join(' ')
+    },
+    {
+      name: 'endpoint',
+      title: trans.__('Endpoint'),
+      text: record => record.endpoint ?? ''
+    },
+    { name: 'model', title: trans.__('Model'), text: modelOf },
+    { name: 'caller', title: trans.__('Caller'), text: callerOf },
+    {
+      name: 'status',
+      title: trans.__('Status'),
+      text: record => statusOf(record, trans)
+    },
+    {
+      name: 'latency',
+      title: trans.__('Latency'),
+      text: record => latencyOf(record.latency_us)
+    },
+    {
+      name: 'rows',
+      title: trans.__('Rows'),
+      text: record =>
+        typeof record.rows === 'number' ? formatCount(record.rows) : ''
+    },
+    {
+      name: 'index',
+      title: trans.__('Index'),
+      text: record => String(record.index)
+    }
+  ];
+}
+
+/** The history with a column for each fact; only rows in view are in the page. */
+export function Table(props: {
+  list: RecordList;
+  trans: Trans;
+  paused: boolean;
+  /** Id or index of the record that is open. */
+  opened: string | null;
+  open: (record: IRecord) => void;
+  close: () => void;
+}): JSX.Element {
+  const { list, trans, paused, opened } = props;
+  const { records } = list;
+  const id = React.useId();
+  const shown = React.useMemo(() => columns(trans), [trans]);
+  const windowed = useWindowed(records.length, ROW, list.asked);
+  const { open, close } = props;
+  const active = useActiveRow(records, windowed, { head: ROW, open, close });
+  const { first, last, away } = windowed;
+  const held = away || paused || opened !== null;
+  React.useEffect(() => list.hold(held), [list, held]);
+  React.useEffect(() => list.want(last + AHEAD), [list, last, records.length]);
+  useFocusAfter(opened, windowed.ref);
+
+  return (
+    <div className="mj-Table">
+      <NewerButton
+        list={list}
+        trans={trans}
+        onClick={() => {
+          list.showNewer();
+          windowed.ref.current?.scrollTo({ top: 0 });
+        }}
+      />
+      <div
+        ref={windowed.ref}
+        className="mj-Table-view"
+        role="grid"
+        tabIndex={0}
+        aria-label={trans.__('Audit history, newest first')}
+        aria-rowcount={list.complete ? records.length + 1 : -1}
+        aria-colcount={shown.length}
+        aria-readonly
+        aria-activedescendant={
+          active.row >= first && active.row < last
+            ? `${id}${records[active.row].index}`
+            : undefined
+        }
+        onScroll={windowed.onScroll}
+        onKeyDown={active.onKeyDown}
+      >
+        <div className="mj-Table-head" role="row" aria-rowindex={1}>
+          {shown.map(column => (
+            <div
+              key={column.name}
+              role="columnheader"
+              className={`mj-Cell mj-Cell-${column.name}`}
+            >
+              {column.title}
+            </div>
+          ))}
+        </div>
+        <div
+          className="mj-Table-whole"
+          role="rowgroup"
+          style={{ height: records.length * ROW }}
+        >
+          <div
+            className="mj-Table-rows"
+            role="presentation"
+            style={{ transform: `translateY(${first * ROW}px)` }}
+          >
+            {records.slice(first, last).map((record, at) => (
+              <TableRow
+                key={record.index}
+                id={`${id}${record.index}`}
+                record={record}
+                place={first + at + 2}
+                columns={shown}
+                active={active.row === first + at}
+                opened={opened === record.id || opened === String(record.index)}
+                onOpen={chosen => {
+                  active.activate(chosen);
+                  open(chosen);
+                }}
+              />
+            ))}
+          </div>
+        </div>
+      </div>
+      <div className="mj-Table-end">{endOf(list, trans)}</div>
+    </div>
+  );
+}
+
+/** When the record is closed the keys go on where they were. */
+function useFocusAfter(
+  opened: string | null,
+  element: React.RefObject<HTMLElement>
+): void {
+  const before = React.useRef(opened);
+  React.useEffect(() => {
+    if (before.current !== null && opened === null) {
+      element.current?.focus();
+    }
+    before.current = opened;
+  }, [opened, element]);
+}
+
+interface ITableRow {
+  id: string;
+  record: IRecord;
+  place: number;
+  columns: IColumn[];
+  active: boolean;
+  opened: boolean;
+  onOpen: (record: IRecord) => void;
+}
+
+function Row(props: ITableRow): JSX.Element {
+  const { record, active, opened } = props;
+  const states = [
+    'mj-Table-row',
+    `mj-mod-${outcomeOf(record)}`,
+    active ? 'mj-mod-active' : '',
+    opened ? 'mj-mod-opened' : ''
+  ];
+  return (
+    // the grid has the focus and takes the keys of all its rows
+    // eslint-disable-next-line jsx-a11y/click-events-have-key-events
+    <div
+      id={props.id}
+      role="row"
+      tabIndex={-1}
+      aria-rowindex={props.place}
+      aria-selected={active || opened}
+      className={states.join(' ')}
+      onClick={() => props.onOpen(record)}
+    >
+      {props.columns.map(column => (
+        <Cell key={column.name} column={column} record={record} />
+      ))}
+    </div>
+  );
+}
+
+function Cell(props: { column: IColumn; record: IRecord }): JSX.Element {
+  const { column, record } = props;
+  const text = column.text(record);
+  const title = column.name === 'time' ? isoOf(record.t_wall_us) : text;
+  return (
+    <div
+      role="gridcell"
+      className={`mj-Cell mj-Cell-${column.name}`}
+      title={plain(title, 1000)}
+    >
+      <bdi>{plain(text, 80)}</bdi>
+    </div>
+  );
+}
+
+const TableRow = React.memo(
+  Row,
+  (one, two) =>
+    one.record === two.record &&
+    one.place === two.place &&
+    one.active === two.active &&
+    one.opened === two.opened &&
+    one.columns === two.columns &&
+    one.id === two.id
+);

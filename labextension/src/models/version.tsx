@@ -1,0 +1,93 @@
+import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import { IModelVersion, IStatus } from '../api';
+import { IViewContext } from '../context';
+import { refusal } from '../endpoints/rights';
+import { Since } from '../hub/since';
+import { Button, Text } from '../react';
+import { DeployForm } from './deploy';
+import { Lineage } from './lineage';
+
+/** A version on two lines; where it came from and its deployment unfold. */
+export function Version(
+  props: IViewContext & {
+    version: IModelVersion;
+    aliases: string[];
+    /** Names of the endpoints that answer with it. */
+    served: string[];
+    status: IStatus | undefined;
+  }
+): JSX.Element {
+  const { version, store, trans } = props;
+  const [open, setOpen] = React.useState(false);
+  const [deploying, setDeploying] = React.useState(false);
+  const id = React.useId();
+  const Caret = open ? caretDownIcon : caretRightIcon;
+  return (
+    <li className="mj-Models-version">
+      <div className="mj-Models-line">
+        <button
+          type="button"
+          className="mj-Models-toggle"
+          aria-expanded={open}
+          aria-controls={id}
+          onClick={() => setOpen(!open)}
+        >
+          <Caret.react tag="span" className="mj-Section-caret" />
+          {trans.__('Version %1', version.version)}
+        </button>
+        <span className="mj-Models-chips">
+          {props.aliases.map(alias => (
+            <Chip key={alias} label={trans.__('Alias')} name={alias} />
+          ))}
+        </span>
+        <Button
+          label={trans.__('Deploy version %1', version.version)}
+          disabled={refusal(props.status, 'deploy', trans)}
+          pressed={deploying}
+          onClick={() => setDeploying(!deploying)}
+        >
+          {trans.__('Deploy')}
+        </Button>
+      </div>
+      <p className="mj-Models-when">
+        <Since seconds={version.created_at} />
+        {version.lineage.user !== null && (
+          <>
+            {' · '}
+            <Text most={40}>{version.lineage.user}</Text>
+          </>
+        )}
+        {props.served.length > 0 && (
+          <>
+            {' · '}
+            {trans.__('answers at')}{' '}
+            <Text most={120}>{props.served.join(', ')}</Text>
+          </>
+        )}
+      </p>
+      {deploying && (
+        <DeployForm
+          version={version}
+          store={store}
+          trans={trans}
+          onClose={() => setDeploying(false)}
+        />
+      )}
+      <div id={id} hidden={!open}>
+        {open && (
+          <Lineage version={version} trans={trans} commands={props.commands} />
+        )}
+      </div>
+    </li>
+  );
+}
+
+function Chip(props: { label: string; name: string }): JSX.Element {
+  return (
+    <span className="mj-Models-chip" title={props.label}>
+      <Text most={30}>{props.name}</Text>
+    </span>
+  );
+}

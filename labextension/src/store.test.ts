@@ -1,0 +1,117 @@
+import { Event } from '@jupyterlab/services';
+import { Signal } from '@lumino/signaling';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { Api, IEndpoint } from './api';
+import { CHANGED_SCHEMA, Store } from './store';
+
+const endpoint = (name: string): IEndpoint =>
+  ({ spec: { name } }) as unknown as IEndpoint;
+
+const stores: Store[] = [];
+afterEach(() => {
+  for (const store of stores.splice(0)) {
+    store.dispose();
+  }
+});
+
+/** A store over a server that has one endpoint; `asked` names what it was asked for. */
+function make(): {
+  store: Store;
+  say: (change: object) => void;
+  asked: string[];
+} {
+  const asked: string[] = [];
+  const answer =
+    <T>(name: string, value: T) =>
+    async (): Promise<T> => {
+      asked.push(name);
+      return value;
+    };
+  const api = {
+    endpoints: answer('endpoints', [endpoint('churn')]),
+    versions: answer('versions', []),
+    models: answer('models', []),
+    hub: answer('hub', {}),
+    status: answer('status', {}),
+    history: answer('history', {}),
+    verification: answer('verification', null)
+  } as unknown as Api;
+  const owner = {};
+  const stream = new Signal<object, Event.Emission>(owner);
+  const store = new Store(api, { stream } as unknown as Event.IManager);
+  stores.push(store);
+  return {
+    store,
+    say: change =>
+      stream.emit({
+        schema_id: CHANGED_SCHEMA,
+        ...change
+      } as Event.Emission),
+    asked
+  };
+}
+
+const turn = () => new Promise(resolve => setTimeout(resolve));
+
+describe('the store', () => {
+  it('asks for nothing while nothing is shown', async () => {
+    const { say, asked } = make();
+    say({ what: 'endpoint', name: 'churn' });
+    say({ what: 'records', size: 5 });
+    await turn();
+    expect(asked).toEqual([]);
+  });
+
+  it('reads again what an event names, if it is shown', async () => {
+    const { store, say, asked } = make();
+    store.endpoints.watch();
+    store.versions.watch();
+    await turn();
+    asked.length = 0;
+    say({ what: 'version', name: 'churn' });
+    await turn();
+    expect(asked).toEqual(['versions']);
+  });
+
+  it('leaves events of others alone', async () => {
+    const { store, say, asked } = make();
+    store.endpoints.watch();
+    await turn();
+    asked.length = 0;
+    say({ schema_id: 'https://example.org/v1', what: 'endpoint' });
+    await turn();
+    expect(asked).toEqual([]);
+  });
+
+  it('tells how far the ledger grew', () => {
+    const { store, say } = make();
+    const sizes: (number | undefined)[] = [];
+    store.grew.connect((_, size) => {
+      sizes.push(size);
+    });
+    say({ what: 'records', size: 12 });
+    expect(sizes).toEqual([12]);
+  });
+
+  it('reads everything that is shown again when the hub comes or goes', async () => {
+    const { store, say, asked } = make();
+    store.endpoints.watch();
+    store.status.watch();
+    await turn();
+    asked.length = 0;
+    say({ what: 'hub' });
+    await turn();
+    expect(asked.sort()).toEqual(['endpoints', 'status']);
+  });
+
+  it('puts the answer to a change in its place at once', async () => {
+    const { store } = make();
+    store.endpoints.watch();
+    await turn();
+    store.putEndpoint(endpoint('alpha'));
+    const changed = { ...endpoint('churn'), reason: 'new' };
+    store.putEndpoint(changed);
+    expect(store.endpoints.value).toEqual([endpoint('alpha'), changed]);
+  });
+});

@@ -1,0 +1,6 @@
+import './base.css';
+import './endpoints.css';
+import './models.css';
+import './audit.css';
+import './hub.css';
+import './explorer.css';
