@@ -24,7 +24,19 @@ export class Panel extends ReactWidget {
     this.node.setAttribute('aria-label', trans.__('MLOps'));
   }
 
+  protected onAfterShow(): void {
+    this.update();
+  }
+
+  protected onAfterHide(): void {
+    this.update();
+  }
+
+  /** Nothing while it is hidden, so that nothing is read that nobody sees. */
   protected render(): JSX.Element {
+    if (!this.isVisible) {
+      return <></>;
+    }
     return (
       <>
         <EndpointsSection {...this.context} />

@@ -152,6 +152,8 @@ export async function confirm(
   const answer = await showDialog({
     title,
     body,
+    // Enter must not do what cannot be undone
+    defaultButton: 0,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: accept })

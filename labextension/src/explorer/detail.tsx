@@ -29,7 +29,9 @@ export function Detail(props: IDetail): JSX.Element {
   const { store, trans, commands, recordKey, close } = props;
   const found = useAnswer(recordKey, () => store.api.record(recordKey));
   const head = React.useRef<HTMLHeadingElement>(null);
-  React.useEffect(() => head.current?.focus(), [recordKey]);
+  React.useEffect(() => {
+    head.current?.focus();
+  }, [recordKey]);
   return (
     // Escape closes it from wherever the focus is
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions

@@ -3,8 +3,13 @@ import { ISignal, Signal } from '@lumino/signaling';
 import React from 'react';
 
 import { IViewContext } from '../context';
+import { Loading } from '../react';
 import { IAsked } from './asked';
-import { ExplorerView } from './explorerview';
+
+// most pages never open it
+const ExplorerView = React.lazy(async () => ({
+  default: (await import('./explorerview')).ExplorerView
+}));
 
 /** The tab's content; remembers what is asked for and which record is open. */
 export class Explorer extends ReactWidget {
@@ -15,8 +20,6 @@ export class Explorer extends ReactWidget {
     super();
     this._asked = asked;
     this.addClass('mj-ExplorerWidget');
-    this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', context.trans.__('Audit explorer'));
   }
 
   /** Emitted when something else is asked for. */
@@ -41,14 +44,19 @@ export class Explorer extends ReactWidget {
   };
 
   protected render(): JSX.Element {
+    const { trans } = this.context;
     return (
-      <ExplorerView
-        {...this.context}
-        asked={this._asked}
-        opened={this._opened}
-        ask={this.ask}
-        open={this.open}
-      />
+      <React.Suspense
+        fallback={<Loading trans={trans} what={trans.__('Loading…')} />}
+      >
+        <ExplorerView
+          {...this.context}
+          asked={this._asked}
+          opened={this._opened}
+          ask={this.ask}
+          open={this.open}
+        />
+      </React.Suspense>
     );
   }
 

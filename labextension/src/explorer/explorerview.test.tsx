@@ -300,7 +300,7 @@ describe('trouble', () => {
     server.fault = stopped;
     render(<Tab />);
     fireEvent.click(
-      await screen.findByRole('button', { name: 'Start the hub' })
+      await screen.findByRole('button', { name: 'Start the Hub' })
     );
     expect(frame.ran.map(([id]) => id)).toEqual([CommandIDs.startHub]);
   });

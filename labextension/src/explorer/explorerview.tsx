@@ -121,6 +121,9 @@ function countOf(list: RecordList | undefined, trans: Trans): string {
     return '';
   }
   const count = list.records.length;
+  if (count === 0 && !list.complete) {
+    return '';
+  }
   return list.complete
     ? trans._n('%2 record', '%2 records', count, formatCount(count))
     : trans.__('%1 loaded, more below', formatCount(count));

@@ -46,7 +46,7 @@ export function LedgerError(props: {
         <p>{trans.__('The hub is stopped, so its history cannot be read.')}</p>
         {commands.hasCommand(CommandIDs.startHub) && (
           <Button
-            label={trans.__('Start the hub')}
+            label={trans.__('Start the Hub')}
             kind="accept"
             onClick={() => void commands.execute(CommandIDs.startHub)}
           />

@@ -137,6 +137,8 @@ function Stacked(props: IStackedRow): JSX.Element {
   const model = versionOf(record);
   const call = record.kind === 'prediction';
   const status = statusOf(record, trans);
+  const who =
+    callerOf(record) || (record.kind === 'system' ? trans.__('the hub') : '');
   return (
     // the list has the focus and takes the keys of all its rows
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events
@@ -174,8 +176,8 @@ function Stacked(props: IStackedRow): JSX.Element {
         </time>
       </div>
       <div className="mj-Row-line">
-        <span className="mj-Row-who" title={plain(callerOf(record), 300)}>
-          <Text most={60}>{callerOf(record)}</Text>
+        <span className="mj-Row-who" title={plain(who, 300)}>
+          <Text most={60}>{who}</Text>
         </span>
         {status && (
           <span className="mj-Row-status" title={plain(status, 300)}>

@@ -71,7 +71,9 @@ export function actionOf(record: IRecord, trans: Trans): string {
     case 'hub.start':
       return trans.__('Hub started');
     case 'hub.stop':
-      return trans.__('Hub stopped');
+      return record.kind === 'control'
+        ? trans.__('Stop the hub')
+        : trans.__('Hub stopped');
     case 'endpoint.recovered':
       return trans.__('Endpoint served again');
     default:

@@ -122,6 +122,8 @@ class Tab {
     const content = new Explorer({ store, trans, commands }, asked);
     const widget = new MainAreaWidget({ content });
     widget.id = EXPLORER_ID;
+    // its own name for the content is "main area content"
+    content.node.setAttribute('aria-label', trans.__('Audit explorer'));
     widget.title.label = trans.__('Audit history');
     widget.title.icon = mlopsIcon;
     widget.title.closable = true;
