@@ -68,6 +68,7 @@ describe('requests', () => {
     const { api, asked } = over(json({}));
     await api.rollback('churn', 4);
     expect(asked[0].method).toBe('POST');
+    expect(asked[0].headers.get('Content-Type')).toBe('application/json');
     expect(await asked[0].json()).toEqual({ revision: 4 });
   });
 });

@@ -455,6 +455,7 @@ export class Api {
     const init: RequestInit = { method, cache: 'no-cache' };
     if (body !== undefined) {
       init.body = JSON.stringify(body);
+      init.headers = { 'Content-Type': 'application/json' };
     }
     let response: Response;
     try {

@@ -1,6 +1,6 @@
 import { Event } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { Api, IEndpoint } from './api';
 import { CHANGED_SCHEMA, Store } from './store';
@@ -10,6 +10,7 @@ const endpoint = (name: string): IEndpoint =>
 
 const stores: Store[] = [];
 afterEach(() => {
+  vi.useRealTimers();
   for (const store of stores.splice(0)) {
     store.dispose();
   }
@@ -82,6 +83,21 @@ describe('the store', () => {
     say({ schema_id: 'https://example.org/v1', what: 'endpoint' });
     await turn();
     expect(asked).toEqual([]);
+  });
+
+  it('reads rates once for many calls', async () => {
+    vi.useFakeTimers();
+    const { store, say, asked } = make();
+    store.endpoints.watch();
+    await vi.advanceTimersByTimeAsync(10);
+    asked.length = 0;
+    for (let size = 1; size < 9; size++) {
+      say({ what: 'records', size });
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(asked).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(asked).toEqual(['endpoints']);
   });
 
   it('tells how far the ledger grew', () => {

@@ -2,7 +2,7 @@
 
 import { Event } from '@jupyterlab/services';
 import { IDisposable } from '@lumino/disposable';
-import { Poll } from '@lumino/polling';
+import { Poll, Throttler } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import {
@@ -22,6 +22,8 @@ export const CHANGED_SCHEMA = 'https://events.mlops-jupyter.org/changed/v1';
 const SILENCE_SECONDS = 50;
 const POLL_SECONDS = 5;
 const HISTORY_SECONDS = 300;
+/** Rates change with every call; nobody reads them more often than this. */
+const RATES_SECONDS = 2;
 
 /** What an event says. */
 export interface IChange {
@@ -78,6 +80,7 @@ export class Store implements IDisposable {
   dispose(): void {
     this.events.stream.disconnect(this.onEvent, this);
     this._poll.dispose();
+    this._rates.dispose();
     Signal.clearData(this);
   }
 
@@ -135,11 +138,7 @@ export class Store implements IDisposable {
         this.endpoints.invalidate();
         break;
       case 'records':
-        this.hub.invalidate();
-        this.endpoints.invalidate();
-        for (const history of this._histories.values()) {
-          history.invalidate();
-        }
+        void this._rates.invoke();
         this._grew.emit(change.size);
         break;
       case 'version':
@@ -154,6 +153,14 @@ export class Store implements IDisposable {
     }
   }
 
+  private refreshRates(): void {
+    this.hub.invalidate();
+    this.endpoints.invalidate();
+    for (const history of this._histories.values()) {
+      history.invalidate();
+    }
+  }
+
   private async poll(): Promise<void> {
     if (this.live || ![...this.values()].some(value => value.watched)) {
       return;
@@ -164,5 +171,9 @@ export class Store implements IDisposable {
   private readonly _grew = new Signal<this, number | undefined>(this);
   private readonly _histories = new Map<string, Value<IHistory>>();
   private readonly _poll: Poll;
+  private readonly _rates = new Throttler(() => this.refreshRates(), {
+    limit: RATES_SECONDS * 1000,
+    edge: 'trailing'
+  });
   private _heard = Date.now();
 }

@@ -145,7 +145,7 @@ function shown(value: unknown): React.ReactNode {
 
 function digest(value: unknown): React.ReactNode {
   return value ? (
-    <Text className="mj-Code" most={16}>
+    <Text className="mj-Detail-code" most={16}>
       {String(value)}
     </Text>
   ) : undefined;

@@ -156,7 +156,7 @@ function text(value: unknown): React.ReactNode {
 
 function Code(props: { children: string; most?: number }): JSX.Element {
   return (
-    <Text className="mj-Code" most={props.most ?? 80}>
+    <Text className="mj-Detail-code" most={props.most ?? 80}>
       {props.children}
     </Text>
   );

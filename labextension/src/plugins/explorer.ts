@@ -130,8 +130,13 @@ class Tab {
     widget.toolbar.hide();
     content.changed.connect(() => void this.tracker.save(widget));
     void this.tracker.add(widget);
-    // outside of JupyterLab the main area is taken by the one document
-    shell.add(widget, this.labShell === null ? 'down' : 'main');
+    if (this.labShell !== null) {
+      shell.add(widget, 'main');
+    } else {
+      // outside of JupyterLab the main area is taken by the one document
+      widget.addClass('mj-ExplorerDown');
+      shell.add(widget, 'down');
+    }
     return widget;
   }
 }
