@@ -134,7 +134,7 @@ class Tab {
       shell.add(widget, 'main');
     } else {
       // outside of JupyterLab the main area is taken by the one document
-      widget.addClass('mj-ExplorerDown');
+      content.addClass('mj-ExplorerDown');
       shell.add(widget, 'down');
     }
     return widget;

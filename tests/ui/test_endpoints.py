@@ -1,0 +1,204 @@
+"""What people do with endpoints in the sidebar."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from mlops_jupyter.client.home import running_hub
+from mlops_jupyter.types import ScalingPolicy
+from tests.ui import facts, steps
+
+
+@pytest.fixture(scope="module")
+def desk(workshop):
+    """The workshop with an endpoint of each test's own."""
+    for name in ("scaled", "promoted", "raced", "keyed", "tried"):
+        facts.deploy(workshop.hub, name)
+    return workshop
+
+
+def spec_of(hub, name):
+    return hub.status(name).spec
+
+
+def test_the_slider_scales_and_the_replicas_follow(page, desk, picture):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "scaled")
+    steps.action(card, "Scale")
+    steps.slide(card.get_by_role("slider", name="Replicas, by slider"), 3)
+    card.get_by_role("button", name="Apply").click()
+    expect(card.get_by_text("3 desired · 3 ready · 0 pending")).to_be_visible(timeout=30_000)
+    assert desk.hub.status("scaled").spec.scaling.min == 3
+    picture(page, "scaling")
+
+
+def test_zero_replicas_are_asked_about_first(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "scaled")
+    before = spec_of(desk.hub, "scaled").scaling
+    steps.action(card, "Scale")
+    card.get_by_role("radio", name="Serverless").check()
+    card.get_by_role("button", name="Apply").click()
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("Let scaled go to zero?")
+    question.get_by_role("button", name="Cancel").click()
+    expect(question).to_have_count(0)
+    assert spec_of(desk.hub, "scaled").scaling == before
+    card.get_by_role("button", name="Apply").click()
+    page.get_by_role("dialog").get_by_role("button", name="Go to Zero").click()
+    expect(card.get_by_role("status").filter(has_text="Scaling changed")).to_be_visible()
+    assert spec_of(desk.hub, "scaled").scaling.mode == "serverless"
+
+
+def test_the_fewest_replicas_cannot_pass_the_most(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "tried")
+    steps.action(card, "Scale")
+    card.get_by_role("radio", name="Elastic").check()
+    card.get_by_role("spinbutton", name="Fewest").fill("7")
+    assert int(card.get_by_role("spinbutton", name="Most").input_value()) >= 7
+
+
+def test_a_version_is_promoted_and_rolled_back(page, desk, picture):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "promoted")
+    steps.action(card, "Versions")
+    card.get_by_role("button", name="Promote").click()
+    expect(card.get_by_text("v2 100 %")).to_be_visible(timeout=30_000)
+    assert dict(spec_of(desk.hub, "promoted").traffic.weights) == {2: 100}
+    picture(page, "promoted")
+    back = card.get_by_role("button", name="Roll back to version 1")
+    expect(back).to_be_enabled(timeout=30_000)
+    back.click()
+    expect(card.get_by_text("v1 100 %")).to_be_visible(timeout=30_000)
+    assert dict(spec_of(desk.hub, "promoted").traffic.weights) == {1: 100}
+
+
+def test_the_form_made_from_the_signature_calls_the_endpoint(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "tried")
+    steps.action(card, "Call")
+    for name, value in {"tenure": "3", "spend": "40.5", "calls": "9"}.items():
+        card.get_by_role("spinbutton", name=name).fill(value)
+    card.get_by_role("button", name="Try it").click()
+    expect(card.get_by_label("Answer")).to_contain_text('"predictions"')
+    (newest, *_) = facts.records(desk.hub, endpoint="tried")
+    assert newest["status"] == 200
+
+
+def test_of_two_tabs_the_later_one_is_told_what_the_first_one_did(page, desk, browser):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "raced")
+    steps.action(card, "Scale")
+    steps.slide(card.get_by_role("slider", name="Replicas, by slider"), 4)
+    # the other tab
+    desk.hub.scale("raced", ScalingPolicy.parse("fixed:2"))
+    expect(card.get_by_text("The endpoint was changed while you were editing")).to_be_visible()
+    card.get_by_role("button", name="Use the present values").click()
+    slider = card.get_by_role("slider", name="Replicas, by slider")
+    expect(slider).to_have_value("2")
+
+
+def test_a_change_that_comes_too_late_is_refused_and_shows_the_fresh_state(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "raced")
+    steps.action(card, "Scale")
+    expect(card.get_by_role("slider", name="Replicas, by slider")).to_be_visible()
+
+    def meanwhile(route):
+        desk.hub.scale("raced", ScalingPolicy.parse("fixed:1"))
+        route.continue_()
+
+    page.route("**/mlops/api/endpoints/raced/scale", meanwhile)
+    steps.slide(card.get_by_role("slider", name="Replicas, by slider"), 5)
+    card.get_by_role("button", name="Apply").click()
+    expect(card.get_by_text(re.compile("user:.* changed this endpoint"))).to_be_visible()
+    expect(card.get_by_text("Fixed: 1 replica", exact=True)).to_be_visible()
+    assert spec_of(desk.hub, "raced").scaling.min == 1
+
+
+def test_everything_works_with_the_keyboard_alone(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    panel = steps.panel(page)
+    card = steps.endpoint(page, "keyed")
+    expect(card).to_be_visible()
+    page.get_by_role("region", name="Endpoints").get_by_role(
+        "button", name="Endpoints", exact=True
+    ).focus()
+    steps.tab_to(page, card.get_by_role("button", name="Scale"))
+    page.keyboard.press("Enter")
+    steps.tab_to(page, card.get_by_role("slider", name="Replicas, by slider"))
+    page.keyboard.press("ArrowRight")
+    steps.tab_to(page, card.get_by_role("button", name="Apply"))
+    page.keyboard.press("Enter")
+    expect(card.get_by_text("Fixed: 2 replicas", exact=True)).to_be_visible()
+    assert spec_of(desk.hub, "keyed").scaling.min == 2
+    assert panel.is_visible()
+
+
+def test_a_hub_that_is_killed_comes_back_without_a_hand(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "tried")
+    expect(card.get_by_text("ready", exact=True)).to_be_visible()
+    killed = kill_hub(desk.lab.home)
+    again = facts.eventually(lambda: running_hub(desk.lab.home), 30)
+    assert again is not None and again.pid != killed
+    expect(card.get_by_text("ready", exact=True)).to_be_visible(timeout=30_000)
+    steps.action(card, "Scale")
+    steps.slide(card.get_by_role("slider", name="Replicas, by slider"), 2)
+    card.get_by_role("button", name="Apply").click()
+    expect(card.get_by_text("Fixed: 2 replicas", exact=True)).to_be_visible(timeout=30_000)
+
+
+def test_a_hub_that_is_stopped_says_so_in_each_section_and_starts_again(page, desk, picture):
+    page.goto(desk.lab.url("lab?reset"))
+    panel = steps.panel(page)
+    hub = steps.section(page, "Hub")
+    hub.get_by_role("button", name="Stop the Hub").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop the Hub").click()
+    expect(hub.get_by_text("The hub does not run")).to_be_visible(timeout=30_000)
+    said = steps.section(page, "Endpoints").get_by_text("The hub is stopped")
+    expect(said).to_be_visible()
+    expect(panel.get_by_text("undefined")).to_have_count(0)
+    assert running_hub(desk.lab.home) is None
+    picture(page, "stopped")
+    hub.get_by_role("button", name="Start the Hub").click()
+    expect(hub.get_by_text("The hub runs.")).to_be_visible(timeout=30_000)
+    expect(said).to_have_count(0)
+    expect(steps.endpoint(page, "tried").get_by_text("ready", exact=True)).to_be_visible(
+        timeout=30_000
+    )
+
+
+def test_a_hub_that_does_not_answer_for_a_while_is_waited_for(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.loaded(page)
+    process = psutil.Process(running_hub(desk.lab.home).pid)
+    process.suspend()
+    try:
+        steps.panel(page)
+        expect(page.get_by_text("Reading the endpoints")).to_be_visible()
+    finally:
+        process.resume()
+    expect(steps.endpoint(page, "tried")).to_be_visible(timeout=30_000)
+
+
+def kill_hub(home):
+    process = psutil.Process(running_hub(home).pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+    return process.pid

@@ -1,0 +1,161 @@
+"""The audit history in a tab: table, detail, payloads, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui import facts, steps
+from tests.ui.axe import serious_findings
+
+EXPLORER = "#mlops-jupyter-explorer"
+
+
+@pytest.fixture(scope="module")
+def told(workshop):
+    """The workshop with calls whose payloads are of all kinds; records by what they are."""
+    hub = workshop.hub
+    facts.deploy(hub, "told")
+    rows = ",".join(["[1.25, 2.5, 3.75]"] * 290_000)
+    large = b'{"dataframe_split": {"columns": ["tenure", "spend", "calls"], "data": [%b]}}'
+    records = {
+        "usual": facts.call(hub, "told"),
+        "large": facts.call(hub, "told", large % rows.encode()),
+        "markup": facts.call(hub, "told", facts.MARKUP.encode() + facts.SCRIPT.encode()),
+        "not UTF-8": facts.call(hub, "told", b'{"inputs": "caf\xe9 caf\xe9 and some more text"}'),
+        "binary": facts.call(hub, "told", bytes(range(256)) * 20),
+    }
+    return workshop, records
+
+
+def detail(page, workshop, record):
+    """Open one record as a link to it would."""
+    page.goto(workshop.lab.url("lab?reset"))
+    steps.panel(page)
+    page.evaluate(
+        "key => void window.jupyterapp.commands.execute('mlops:open-record', {key})", record
+    )
+    shown = page.get_by_role("complementary", name="Record")
+    expect(shown.get_by_role("heading", level=2)).to_contain_text(re.compile(r"Record \d+"))
+    return shown
+
+
+def test_a_row_of_the_history_opens_its_detail(page, told, picture):
+    workshop, _ = told
+    page.goto(workshop.lab.url("lab?reset"))
+    steps.panel(page)
+    steps.history(page).get_by_role("option", name=re.compile("^Call, told.*200")).last.click()
+    shown = page.get_by_role("complementary", name="Record")
+    expect(shown.get_by_text("told").first).to_be_visible()
+    shown.get_by_role("button", name="Read the request").click()
+    expect(shown.get_by_role("region", name="Request").last).to_contain_text('"tenure"')
+    picture(page, "detail")
+    (read, *_) = facts.records(workshop.hub, action="payload.read")
+    assert read["detail"]["side"] == "input"
+
+
+def test_a_detail_has_the_lineage_and_the_receipt(page, told):
+    workshop, records = told
+    shown = detail(page, workshop, records["usual"])
+    lineage = shown.get_by_role("region", name="Lineage")
+    expect(lineage.get_by_role("button", name=re.compile("train.ipynb"))).to_be_visible()
+    with page.expect_download() as coming:
+        shown.get_by_role("button", name="Download the receipt").click()
+    text = coming.value.path().read_text("utf-8")
+    assert text.startswith("c2sp.org/tlog-proof")
+    (record,) = [r for r in facts.records(workshop.hub) if r["id"] == records["usual"]]
+    assert f"index {record['index']}" in text
+
+
+def test_a_payload_of_5_mb_is_shown_in_part_and_downloaded_whole(page, told):
+    workshop, records = told
+    shown = detail(page, workshop, records["large"])
+    shown.get_by_role("button", name="Read the request").click()
+    request = shown.get_by_role("region", name="Request").first
+    expect(request.get_by_text(re.compile(r"The first .* of 5\.\d MB"))).to_be_visible()
+    with page.expect_download() as coming:
+        request.get_by_role("button", name="Download").click()
+    assert len(json.loads(coming.value.path().read_bytes())["dataframe_split"]["data"]) == 290_000
+
+
+def test_markup_in_a_payload_is_text(page, told):
+    workshop, records = told
+    shown = detail(page, workshop, records["markup"])
+    shown.get_by_role("button", name="Read the request").click()
+    expect(shown.get_by_role("region", name="Request").last).to_contain_text("<script")
+    assert page.evaluate("[window.planted, document.querySelector('.planted')]") == [None, None]
+
+
+def test_bytes_that_are_no_utf_8_are_marked_and_binary_is_hexadecimal(page, told):
+    workshop, records = told
+    shown = detail(page, workshop, records["not UTF-8"])
+    shown.get_by_role("button", name="Read the request").click()
+    expect(shown.get_by_text("Some bytes are not UTF-8")).to_be_visible()
+    expect(shown.get_by_role("region", name="Request").last).to_contain_text("caf\ufffd")
+    shown = detail(page, workshop, records["binary"])
+    shown.get_by_role("button", name="Read the request").click()
+    expect(shown.get_by_text("Binary, shown in hexadecimal.")).to_be_visible()
+    expect(shown.get_by_role("region", name="Request").last).to_contain_text(
+        "00000010  10 11 12 13"
+    )
+
+
+@pytest.mark.parametrize("form", ["JSON Lines", "CSV", "Parquet"])
+def test_what_the_filter_leaves_is_exported(page, told, form, picture):
+    workshop, _ = told
+    page.goto(workshop.lab.url("lab?reset"))
+    steps.panel(page)
+    shown = steps.explorer(page)
+    shown.get_by_role("combobox", name="Kind").select_option("Calls")
+    shown.get_by_label("Endpoint").fill("told")
+    wanted = {str(r["id"]) for r in facts.records(workshop.hub, endpoint="told", kind="prediction")}
+    expect(shown.get_by_role("row")).to_have_count(len(wanted) + 1)
+    with page.expect_download() as coming:
+        shown.get_by_role("group", name="Export").get_by_role("link", name=form).click()
+    content = coming.value.path().read_bytes()
+    assert read_export(form, content) == wanted
+    picture(page, "explorer")
+
+
+def read_export(form, content):
+    """Ids of the records of an export."""
+    if form == "JSON Lines":
+        return {json.loads(line)["id"] for line in content.splitlines()}
+    if form == "CSV":
+        return {row["id"] for row in csv.DictReader(io.StringIO(content.decode()))}
+    import pyarrow.parquet
+
+    return set(pyarrow.parquet.read_table(io.BytesIO(content)).column("id").to_pylist())
+
+
+def test_the_table_is_walked_and_a_record_opened_and_closed_with_the_keyboard(page, told):
+    workshop, _ = told
+    page.goto(workshop.lab.url("lab?reset"))
+    steps.panel(page)
+    grid = steps.explorer(page).get_by_role("grid")
+    grid.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    shown = page.get_by_role("complementary", name="Record")
+    expect(shown.get_by_role("heading", level=2)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(shown).to_have_count(0)
+    expect(grid).to_be_focused()
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_nothing_serious_in_the_explorer(page, told, theme, picture):
+    workshop, records = told
+    shown = detail(page, workshop, records["usual"])
+    steps.use_theme(page, theme)
+    shown.get_by_role("button", name="Read the answer").click()
+    expect(shown.get_by_role("region", name="Answer").last).to_contain_text("predictions")
+    assert serious_findings(page, EXPLORER) == []
+    assert steps.unnamed(page.get_by_role("tabpanel", name="Audit history")) == []
+    picture(page, f"explorer-{theme.split()[1].lower()}")

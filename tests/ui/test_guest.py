@@ -1,0 +1,81 @@
+"""Somebody who may only read, on a hub with 500 endpoints."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui import steps
+from tests.ui.lab import TOKEN
+
+LACKS = re.compile("lack the right")
+
+
+def test_what_he_may_not_do_is_off_and_says_why(page, guest, picture):
+    page.goto(guest.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "churn-000")
+    steps.action(card, "Scale")
+    expect(card.get_by_role("button", name="Apply")).to_be_disabled()
+    expect(card.get_by_text(LACKS).first).to_be_visible()
+    expect(card.get_by_role("button", name="Undeploy")).to_be_disabled()
+    expect(card.get_by_role("button", name="Undeploy")).to_have_attribute("title", LACKS)
+    deploy = steps.section(page, "Models").get_by_role("button", name="Deploy version 1")
+    expect(deploy).to_be_disabled()
+    expect(deploy).to_have_attribute("title", LACKS)
+    stop = steps.section(page, "Hub").get_by_role("button", name="Stop the Hub")
+    expect(stop).to_be_disabled()
+    expect(stop).to_have_attribute("title", LACKS)
+    picture(page, "guest")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mlops/api/endpoints/churn-000/undeploy",
+        "/mlops/api/endpoints/churn-000/scale",
+        "/mlops/endpoints/churn-000/promote",
+        "/mlops/api/endpoints/churn-000/invocations",
+        "/mlops/hub/stop",
+    ],
+)
+def test_the_server_refuses_him_all_the_same(guest, path):
+    headers = {"Authorization": f"token {TOKEN}"}
+    address = f"http://127.0.0.1:{guest.lab.port}{path}"
+    answer = httpx.post(address, json={}, headers=headers, trust_env=False)
+    assert answer.status_code == 403
+    said = answer.json()
+    assert said["message"] and said["reason"] and said["fix"]
+    assert guest.hub.status("churn-000").spec.deployed
+
+
+def test_500_endpoints_are_there_at_once_and_found_by_name(page, guest, picture):
+    page.goto(guest.lab.url("lab?reset"))
+    steps.loaded(page)
+    started = time.perf_counter()
+    steps.panel(page)
+    endpoints = steps.section(page, "Endpoints")
+    expect(endpoints.get_by_role("article").first).to_be_visible()
+    assert time.perf_counter() - started < 3
+    assert endpoints.get_by_role("listitem").count() == 500
+    assert endpoints.get_by_role("article").count() < 50
+    picture(page, "many")
+    page.get_by_role("searchbox", name="Filter endpoints").fill("churn-377")
+    expect(endpoints.get_by_role("article")).to_have_count(1)
+    expect(endpoints.get_by_role("article", name="churn-377")).to_be_visible()
+
+
+def test_an_open_sidebar_asks_for_nothing_while_nothing_happens(page, guest):
+    page.goto(guest.lab.url("lab?reset"))
+    steps.panel(page)
+    steps.unfold_all(page)
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    # longer than it would poll
+    page.wait_for_timeout(7000)
+    assert [url for url in asked if "/mlops/" in url] == []

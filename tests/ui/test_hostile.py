@@ -1,0 +1,70 @@
+"""Names and notes that somebody else wrote do nothing but be read."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from mlops_jupyter.client import Hub
+from tests.ui import facts, steps
+
+PLANTED = """
+() => [
+  window.planted,
+  document.querySelectorAll('.planted, img[src=x], a[href^=javascript]').length,
+  document.querySelectorAll('#mlops-jupyter-panel [data-commandlinker-command]').length,
+  document.body.dataset.jpThemeName,
+]
+"""
+
+
+@pytest.fixture(scope="module")
+def infested(workshop):
+    """The workshop after hostile names came in by every door that is open."""
+    for name in (*facts.HOSTILE, facts.REVERSED.replace("\0", "")):
+        facts.report(workshop.hub, name[:5000])
+    facts.deploy(workshop.hub, "visited")
+    for name in (facts.MARKUP, facts.SCRIPT, facts.MARKDOWN):
+        who = {"sub": name, "method": "jupyterhub"}
+        with Hub.connect(home=workshop.lab.home, on_behalf_of=who) as visitor:
+            facts.call(visitor, "visited")
+    version = workshop.hub.versions("churn")[0]
+    workshop.hub.add_version(facts.disguised(version, facts.MARKUP + facts.COMMAND))
+    return workshop
+
+
+def test_hostile_names_are_shown_as_text_and_do_nothing(page, infested, picture):
+    page.goto(infested.lab.url("lab?reset"))
+    panel = steps.panel(page)
+    rows = steps.history(page)
+    expect(rows.get_by_text('<img src="x"').first).to_be_visible()
+    steps.unfold_all(page)
+    for shown in panel.get_by_text("data-commandlinker-command").all()[:5]:
+        shown.click(timeout=2_000, force=True)
+    models = steps.model(page, "disguised")
+    models.get_by_role("button", name="Version 1", exact=True).click()
+    expect(models.get_by_text('<img src="x"').first).to_be_visible()
+    picture(page, "hostile")
+    assert page.evaluate(PLANTED) == [None, 0, 0, "JupyterLab Light"]
+    wrong = steps.too_wide(panel)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_turns_the_writing_direction_is_written_out(page, infested):
+    page.goto(infested.lab.url("lab?reset"))
+    panel = steps.panel(page)
+    rows = steps.history(page)
+    expect(rows.get_by_role("option").first).to_be_visible()
+    steps.unfold_all(page)
+    text = panel.evaluate("element => element.textContent")
+    assert not set(text) & set("\u202e\u202c\u2066")
+
+
+def test_a_name_of_10_kb_does_not_stretch_the_page(page, infested):
+    page.goto(infested.lab.url("lab?reset"))
+    panel = steps.panel(page)
+    rows = steps.history(page)
+    expect(rows.get_by_role("option", name="LLLLLLLL").first).to_be_visible()
+    heights = {row.bounding_box()["height"] for row in rows.get_by_role("option").all()[:20]}
+    assert len(heights) == 1
+    assert panel.evaluate("element => element.scrollWidth <= element.clientWidth")
