@@ -225,7 +225,9 @@ def explorer(page: Page) -> Locator:
 
 
 def model(page: Page, name: str) -> Locator:
-    """A model of the section Models, unfolded."""
+    """A model of the section Models, unfolded; nothing above it moves any more."""
+    settled(page)
+    page.wait_for_load_state("networkidle")
     models = section(page, "Models")
     named = page.get_by_role("button", name=re.compile(rf"^{name}\s*\d+ version"))
     toggle = models.locator(named)
