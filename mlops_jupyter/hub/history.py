@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from mlops_jupyter.serving.telemetry import p99_ms
+
 STEP_SECONDS = 5.0
 MAX_SECONDS = 3600
 
@@ -50,7 +52,8 @@ class History:
             if past is None:
                 past = self._past[name] = _Past(0)
             came, past.calls = calls - past.calls, calls
-            past.steps.append((came / seconds, _p99_ms(took)) if came else _QUIET)
+            p99 = p99_ms(sorted(took)) if took else None
+            past.steps.append((came / seconds, p99) if came else _QUIET)
         self._from = now
 
     def of(self, name: str, seconds: int) -> tuple[list[float], list[float | None]]:
@@ -61,9 +64,3 @@ class History:
         past = self._past.get(name)
         steps = list(past.steps)[-max(int(seconds / STEP_SECONDS), 1) :] if past else []
         return [rate for rate, _ in steps], [p99 for _, p99 in steps]
-
-
-def _p99_ms(took: list[float]) -> float | None:
-    if not took:
-        return None
-    return sorted(took)[round((len(took) - 1) * 0.99)] * 1000

@@ -112,14 +112,7 @@ class Gateway:
         meter = self._meters.get(name)
         if meter is None:
             return 0, []
-        when, took, at = meter._when, meter._took, meter._at
-        recent = []
-        # from the newest backwards; a negative place counts from the ring's end
-        for place in range(at - 1, at - 1 - len(when), -1):
-            if when[place] <= moment:
-                break
-            recent.append(took[place])
-        return sum(meter.counts.values()), recent
+        return sum(meter.counts.values()), meter.since(moment)
 
     # -- dispatcher ---------------------------------------------------------------------------
 
@@ -138,14 +131,7 @@ class Gateway:
             return
         prediction = self._begin(exchange, match)
         try:
-            self._check_host(request)
-            prediction.caller = caller = self._authenticator.authenticate(
-                request.headers.get(b"authorization"), request.peer
-            )
-            claim = request.headers.get(ON_BEHALF_OF)
-            if claim is not None:
-                prediction.caller = caller = acting_for(caller, claim)
-            authorise(caller, "invoke", match.endpoint)
+            self._admit(prediction)
             route = prediction.route = self._route(match.endpoint)
             served = prediction.served = route.choose(match.version)
             if len(request.body) > LARGE_BODY_BYTES:
@@ -188,14 +174,7 @@ class Gateway:
             return
         prediction = self._begin(exchange, match)
         try:
-            self._check_host(request)
-            prediction.caller = self._authenticator.authenticate(
-                request.headers.get(b"authorization"), request.peer
-            )
-            claim = request.headers.get(ON_BEHALF_OF)
-            if claim is not None:
-                prediction.caller = acting_for(prediction.caller, claim)
-            authorise(prediction.caller, "invoke", match.endpoint)
+            self._admit(prediction)
             prediction.route = self._routes.get(match.endpoint)
         except MlopsError as denied:
             error = denied
@@ -203,6 +182,19 @@ class Gateway:
 
     def _begin(self, exchange: Exchange, match: Match) -> Prediction:
         return Prediction(self.recorder, exchange.request, exchange, match, monotonic())
+
+    def _admit(self, prediction: Prediction) -> None:
+        """Find out who calls and for whom, and refuse who may not; raises MlopsError."""
+        request = prediction.request
+        self._check_host(request)
+        prediction.caller = caller = self._authenticator.authenticate(
+            request.headers.get(b"authorization"), request.peer
+        )
+        claim = request.headers.get(ON_BEHALF_OF)
+        if claim is not None:
+            # refused or not, the record has whoever was proven
+            prediction.caller = caller = acting_for(caller, claim)
+        authorise(caller, "invoke", prediction.match.endpoint)
 
     def _shadow(self, origin: Prediction, served: ServedVersion) -> None:
         """Give a copy of the call to a shadow version; its answer is only recorded."""

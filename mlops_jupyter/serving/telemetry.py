@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -16,8 +15,7 @@ LATENCY_BUCKETS = (
 
 _WINDOW_SECONDS = 60.0
 _KEPT = 4096
-_LATEST = array("d", [-math.inf]) * _KEPT
-"""Numbers in a ring, and not a pair of objects a call: those would push others out of the cache."""
+"""Latest calls kept of each endpoint."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,9 @@ class EndpointMeter:
     counts: dict[tuple[int, int], int] = field(default_factory=dict)  # (version, status)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BUCKETS) + 1))
     seconds: float = 0.0
-    _when: array[float] = field(default_factory=lambda: _LATEST[:])
-    _took: array[float] = field(default_factory=lambda: _LATEST[:])
+    # rings of numbers, not of pairs: an object a call would push others out of the cache
+    _when: array[float] = field(default_factory=lambda: array("d"))
+    _took: array[float] = field(default_factory=lambda: array("d"))
     _at: int = 0
 
     def count(self, version: int, status: int, now: float, seconds: float) -> None:
@@ -49,9 +48,23 @@ class EndpointMeter:
         self.buckets[bisect_left(LATENCY_BUCKETS, seconds)] += 1
         self.seconds += seconds
         at = self._at
-        self._when[at] = now
-        self._took[at] = seconds
+        if len(self._when) < _KEPT:
+            self._when.append(now)
+            self._took.append(seconds)
+        else:
+            self._when[at] = now
+            self._took[at] = seconds
         self._at = (at + 1) % _KEPT
+
+    def since(self, moment: float) -> list[float]:
+        """Seconds that each call took which ended after monotonic `moment`, of the latest ones."""
+        recent = []
+        # from the newest backwards; a negative place counts from the ring's end
+        for place in range(self._at - 1, self._at - 1 - len(self._when), -1):
+            if self._when[place] <= moment:
+                break
+            recent.append(self._took[place])
+        return recent
 
     def rate(self, now: float) -> float:
         """Requests per second over the last minute, or over the latest calls if they were more."""
@@ -65,8 +78,12 @@ class EndpointMeter:
         recent = sorted(seconds for when, seconds in calls if now - when <= _WINDOW_SECONDS)
         if not recent:
             return None, None
-        last = len(recent) - 1
-        return recent[last // 2] * 1000, recent[round(last * 0.99)] * 1000
+        return recent[(len(recent) - 1) // 2] * 1000, p99_ms(recent)
+
+
+def p99_ms(seconds: Sequence[float]) -> float:
+    """The 99th percentile in milliseconds of latencies in rising order, at least one."""
+    return seconds[round((len(seconds) - 1) * 0.99)] * 1000
 
 
 @dataclass(frozen=True)
