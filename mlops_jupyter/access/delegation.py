@@ -12,9 +12,12 @@ from functools import lru_cache
 import msgspec
 
 from mlops_jupyter.types import Caller, Forbidden, InvalidRequest
+from mlops_jupyter.types.identity import CLAIM_BYTES
+from mlops_jupyter.types.identity import ON_BEHALF_OF as HEADER
 
-ON_BEHALF_OF = b"x-mlops-on-behalf-of"
-CLAIM_BYTES = 512
+ON_BEHALF_OF = HEADER.lower().encode()
+"""The header as requests hold it."""
+
 _METHOD = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -47,7 +50,7 @@ def acting_for(caller: Caller, claim: bytes) -> Caller:
         raise Forbidden(
             "Only the hub's owner may speak for others.",
             reason=f"The request came from {caller.subject}.",
-            fix="Leave out the header X-Mlops-On-Behalf-Of.",
+            fix=f"Leave out the header {HEADER}.",
             code="on_behalf_of_not_allowed",
         )
     if len(claim) > CLAIM_BYTES:
@@ -87,7 +90,7 @@ def _delegate(caller: Caller, claim: bytes) -> Delegate:
 
 def _malformed(reason: str) -> InvalidRequest:
     return InvalidRequest(
-        "The header X-Mlops-On-Behalf-Of cannot be understood.",
+        f"The header {HEADER} cannot be understood.",
         reason=reason,
         fix='Send e.g. {"sub":"user:ada","method":"jupyterhub"}, or leave it out.',
         code="invalid_on_behalf_of",

@@ -23,6 +23,7 @@ from mlops_jupyter.types import (
     Unavailable,
     error_from_dict,
 )
+from mlops_jupyter.types.identity import CLAIM_BYTES, ON_BEHALF_OF
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +33,6 @@ ANSWER_SECONDS = 600.0
 """Longest wait for an answer; each endpoint's own deadline is far shorter."""
 
 ERROR_BYTES = 1024 * 1024
-CLAIM_BYTES = 512
 
 
 class Connection:
@@ -210,7 +210,7 @@ def _claim(on_behalf_of: Mapping[str, str]) -> dict[str, str]:
             fix="Use a shorter name, such as the one that the person logs in with.",
             code="invalid_on_behalf_of",
         )
-    return {"X-Mlops-On-Behalf-Of": said}
+    return {ON_BEHALF_OF: said}
 
 
 def _client(hub: RunningHub, home: Path, more: Mapping[str, str]) -> httpx.Client:

@@ -15,13 +15,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.types import Forbidden
+from mlops_jupyter.types.identity import CLAIM_BYTES, ON_BEHALF_OF
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
-
-HEADER = "X-Mlops-On-Behalf-Of"
-HEADER_BYTES = 512
-"""The hub's limit."""
 
 JUPYTERHUB = "jupyterhub"
 PROVIDER = "identity-provider"
@@ -63,14 +60,14 @@ class Asker:
         if not self.proven:
             return {}
         value = json.dumps({"sub": self.subject, "method": self.method}, separators=(",", ":"))
-        if len(value) > HEADER_BYTES:
+        if len(value) > CLAIM_BYTES:
             raise Forbidden(
                 "Your user name is too long.",
                 reason="It would not fit into an audit record, and is never cut.",
                 fix="Use an account with a name of at most 60 characters.",
                 code="user_name_too_long",
             )
-        return {HEADER: value}
+        return {ON_BEHALF_OF: value}
 
 
 def asker_of(handler: JupyterHandler) -> Asker:

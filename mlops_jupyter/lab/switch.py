@@ -12,12 +12,11 @@ from urllib.parse import quote
 
 from mlops_jupyter.lab.link import Ask
 from mlops_jupyter.lab.table import CHANGE_SECONDS
-from mlops_jupyter.types import MlopsError, NotFound
+from mlops_jupyter.types import MlopsError, NotFound, Traffic
+from mlops_jupyter.types.endpoint import USUAL_ALIAS
 
 if TYPE_CHECKING:
     from mlops_jupyter.lab.extension import Services
-
-USUAL_ALIAS = "champion"
 
 Headers = Mapping[str, str]
 
@@ -119,9 +118,9 @@ def _endpoint(name: str) -> str:
 
 
 def _main(status: dict[str, Any]) -> int:
-    """The version that most calls go to; the newest of those with equal shares."""
+    """The version that most calls go to."""
     weights: dict[str, int] = status["spec"]["traffic"]["weights"]
-    return max((weight, int(version)) for version, weight in weights.items())[1]
+    return Traffic({int(version): weight for version, weight in weights.items()}).main
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.notebook.connection import connected
-from mlops_jupyter.notebook.records import AuditRecord, AuditTable
+from mlops_jupyter.notebook.records import AuditRecord, AuditTable, kept_sides
 from mlops_jupyter.notebook.searching import Search, payload_of, queries
 from mlops_jupyter.notebook.views import VerificationView
 from mlops_jupyter.types import InvalidRequest, did_you_mean
@@ -167,15 +167,8 @@ def record_of(hub: Hub, key: str | int, *, payloads: bool = False) -> AuditRecor
     """One record in full; reading its payloads is itself recorded."""
     found = hub.record(key)
     record = {**found.record, "index": found.index, "log": found.log, "leaf": found.leaf}
-    kept = (
-        {
-            side: payload_of(hub, str(key), side)
-            for side in ("input", "output")
-            if (found.record.get(side) or {}).get("ref")
-        }
-        if payloads
-        else {}
-    )
+    sides = kept_sides(found.record) if payloads else []
+    kept = {side: payload_of(hub, str(key), side) for side in sides}
     return AuditRecord(record, lambda known, side: payload_of(hub, known, side), kept)
 
 

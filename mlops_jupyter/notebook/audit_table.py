@@ -25,7 +25,7 @@ from mlops_jupyter.notebook.html import (
     panel,
     visible,
 )
-from mlops_jupyter.notebook.records import AuditRecord, AuditTable
+from mlops_jupyter.notebook.records import AuditRecord, AuditTable, part, version_of
 from mlops_jupyter.types import InvalidRequest
 
 _WIDTHS = {"record": 7, "when": 19, "who": 16, "what": 26, "version": 14, "result": 16, "ms": 9}
@@ -107,7 +107,7 @@ def head() -> str:
 
 def line(record: AuditRecord) -> str:
     """One record as a line of text; the columns are of the same width in all."""
-    actor, model = _part(record, "actor"), _part(record, "model")
+    actor = part(record, "actor")
     what = " ".join(_texts(record.get("action") or record.get("kind"), record.get("endpoint")))
     failed = "✗ " if record.failed else ""
     latency = record.get("latency_us")
@@ -117,7 +117,7 @@ def line(record: AuditRecord) -> str:
             "when": clock(record.at),
             "who": actor.get("sub") or "",
             "what": what,
-            "version": f"{model.get('name', '?')}/{model.get('version', '?')}" if model else "",
+            "version": version_of(record),
             "result": failed + " ".join(_texts(record.get("status"), record.get("error"))),
             "ms": f"{int(latency) / 1000:.2f}" if isinstance(latency, int) else "",
         }
@@ -139,7 +139,7 @@ def caption(page: AuditTable, number: int, others: Mapping[str, Any]) -> str:
 
 def detail(record: AuditRecord, payloads: Mapping[str, bytes]) -> Html:
     """One record in full; what went in and came out beside it, when it was read."""
-    types = {side: str(_part(record, side).get("type") or "") for side in ("input", "output")}
+    types = {side: str(part(record, side).get("type") or "") for side in ("input", "output")}
     whole = visible(json.dumps(record.to_dict(), indent=2, ensure_ascii=False, default=str), "\n")
     rows = [
         element(
@@ -168,7 +168,7 @@ def cut(text: object, width: int = _LONG) -> str:
 
 
 def _facts(record: AuditRecord) -> list[tuple[str, object]]:
-    actor, model, source = (_part(record, key) for key in ("actor", "model", "code"))
+    actor, model, source = (part(record, key) for key in ("actor", "model", "code"))
     latency = record.get("latency_us")
     digest = str(model.get("digest") or "")
     facts = (
@@ -178,7 +178,7 @@ def _facts(record: AuditRecord) -> list[tuple[str, object]]:
         ("on behalf of", _named(record.get("on_behalf_of"))),
         ("what", " ".join(_texts(record.get("action") or record.get("kind"), record.get("phase")))),
         ("endpoint", record.get("endpoint")),
-        ("model", f"{model.get('name', '?')}/{model.get('version', '?')}" if model else ""),
+        ("model", version_of(record)),
         ("digest", digest),
         ("result", " ".join(_texts(*(record.get(k) for k in ("status", "error", "error_class"))))),
         ("took", f"{int(latency) / 1000:.2f} ms" if isinstance(latency, int) else ""),
@@ -192,11 +192,6 @@ def _facts(record: AuditRecord) -> list[tuple[str, object]]:
 
 def _named(found: object) -> object:
     return found.get("sub") if isinstance(found, Mapping) else found
-
-
-def _part(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = record.get(key)
-    return value if isinstance(value, Mapping) else {}
 
 
 def _texts(*values: object) -> Sequence[str]:

@@ -91,22 +91,12 @@ def _environment(version: ModelVersion, kind: Literal["kernel", "locked"]) -> En
     return Environment("locked", "", environment_digest("", python_version, requirements))
 
 
-def alias_version(model: str, alias: str) -> int | None:
-    """The version that `alias` of `model` means now, or None."""
-    from mlops_jupyter import registry
-
-    for known in registry.models():
-        if known.name == model:
-            return known.aliases.get(alias)
-    return None
-
-
 def move_alias(hub: Hub, model: str, alias: str, version: int) -> str:
     """Let the alias follow the endpoint, and record that; the step in words."""
     from mlops_jupyter import registry
 
     try:
-        before = alias_version(model, alias)
+        before = registry.alias_version(model, alias)
         if before == version:
             return f"The alias '{alias}' of {model} is at version {version} already."
         registry.set_alias(model, alias, version)

@@ -92,7 +92,7 @@ class AuditRecord(Mapping[str, Any]):
         return dict(self._record)
 
     def _types(self) -> dict[str, str]:
-        return {side: str(_part(self._record, side).get("type") or "") for side in _SIDES}
+        return {side: str(part(self._record, side).get("type") or "") for side in _SIDES}
 
     def __repr__(self) -> str:
         lines = [
@@ -206,9 +206,21 @@ class AuditTable(Sequence[AuditRecord]):
         return panel(*shown, caption)
 
 
-def _part(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def part(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A block of a record; an empty one where there is none."""
     value = record.get(key)
     return value if isinstance(value, Mapping) else {}
+
+
+def version_of(record: Mapping[str, Any]) -> str:
+    """``model/version`` of a record; empty where it is about no model."""
+    model = part(record, "model")
+    return f"{model.get('name', '?')}/{model.get('version', '?')}" if model else ""
+
+
+def kept_sides(record: Mapping[str, Any]) -> list[str]:
+    """The sides of the call whose bytes the ledger keeps."""
+    return [side for side in _SIDES if part(record, side).get("ref")]
 
 
 def _bytes(payload: Mapping[str, Any]) -> str:
@@ -237,7 +249,7 @@ def _result(record: Mapping[str, Any]) -> str:
 
 
 def _row(record: AuditRecord, *, as_html: bool) -> tuple[object, ...]:
-    actor, model = _part(record, "actor"), _part(record, "model")
+    actor = part(record, "actor")
     who: object = actor.get("sub") or ""
     when: object = clock(record.at)
     result: object = _result(record)
@@ -251,10 +263,10 @@ def _row(record: AuditRecord, *, as_html: bool) -> tuple[object, ...]:
         when,
         who,
         _what(record),
-        f"{model.get('name', '?')}/{model.get('version', '?')}" if model else "",
+        version_of(record),
         "" if record.get("rows") is None else record["rows"],
-        _payload_cell(_part(record, "input"), as_html=as_html),
-        _payload_cell(_part(record, "output"), as_html=as_html),
+        _payload_cell(part(record, "input"), as_html=as_html),
+        _payload_cell(part(record, "output"), as_html=as_html),
         result,
         "" if latency is None else f"{int(latency) / 1000:.2f}",
     )
@@ -268,8 +280,8 @@ def _payload_cell(payload: Mapping[str, Any], *, as_html: bool) -> Html | str:
 
 
 def _flat(record: AuditRecord) -> dict[str, Any]:
-    actor, model = _part(record, "actor"), _part(record, "model")
-    sides = {side: _part(record, side) for side in ("input", "output")}
+    actor, model = part(record, "actor"), part(record, "model")
+    sides = {side: part(record, side) for side in ("input", "output")}
     latency = record.get("latency_us")
     return {
         "index": record.get("index"),

@@ -20,7 +20,6 @@ from mlops_jupyter.notebook.audit import Audit
 from mlops_jupyter.notebook.connection import connected, connecting
 from mlops_jupyter.notebook.live import Progress, Working, watched
 from mlops_jupyter.notebook.models import (
-    alias_version,
     model_ref,
     move_alias,
     resolve,
@@ -49,11 +48,11 @@ from mlops_jupyter.types import (
     Unavailable,
     check_name,
 )
+from mlops_jupyter.types.endpoint import USUAL_ALIAS
 
 if TYPE_CHECKING:
     from mlops_jupyter.client import Hub
 
-USUAL_ALIAS = "champion"
 LOAD_SECONDS = 1800.0
 """Longest wait for a deployment; a locked environment may have to be made first."""
 
@@ -363,7 +362,9 @@ def _alias_back(hub: Hub, before: EndpointStatus, after: EndpointStatus) -> list
     version, left = after.spec.traffic.main, before.spec.traffic.main
     if not alias or model != before.spec.model or after.spec.traffic == before.spec.traffic:
         return []
-    if alias_version(model, alias) != left:
+    from mlops_jupyter import registry
+
+    if registry.alias_version(model, alias) != left:
         return []
     if version == left:
         return [f"The alias '{alias}' of {model} stays at version {left}, which serves on."]

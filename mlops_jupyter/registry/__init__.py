@@ -4,6 +4,7 @@ from mlops_jupyter.registry.data_digest import DataDigest, digest_data
 from mlops_jupyter.registry.examples import ModelAdvice
 from mlops_jupyter.registry.registry import (
     RegisteredModel,
+    alias_version,
     models,
     register,
     resolve,
@@ -16,6 +17,7 @@ __all__ = [
     "DataDigest",
     "ModelAdvice",
     "RegisteredModel",
+    "alias_version",
     "digest_data",
     "models",
     "register",

@@ -131,8 +131,7 @@ def set_alias(name: str, alias: str, version: int, only_from: int | None = None)
     """
     from mlops_jupyter import registry
 
-    known = {model.name: model for model in registry.models()}
-    before = known[name].aliases.get(alias) if name in known else None
+    before = registry.alias_version(name, alias)
     moved = before != version and only_from in (None, before)
     if moved:
         registry.set_alias(name, alias, version)

@@ -355,6 +355,14 @@ def models() -> list[RegisteredModel]:
         return _models(open_store())
 
 
+def alias_version(model: str, alias: str) -> int | None:
+    """The version that `alias` of `model` means now; None when there is no such alias or model."""
+    for known in models():
+        if known.name == model:
+            return known.aliases.get(alias)
+    return None
+
+
 def _models(store: Store) -> list[RegisteredModel]:
     found: list[RegisteredModel] = []
     token = None

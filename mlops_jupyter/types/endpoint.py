@@ -17,6 +17,9 @@ call starts a replica; degraded: answers with fewer replicas than desired, becau
 not be started; failed: no replica can be started (the reason says why); undeployed: remembered.
 """
 
+USUAL_ALIAS = "champion"
+"""The alias that a promotion moves when the endpoint was deployed by none."""
+
 
 @dataclass(frozen=True)
 class Traffic:

@@ -7,6 +7,12 @@ from typing import Literal
 
 Method = Literal["peer-credentials", "token-file", "api-token", "anonymous"]
 
+ON_BEHALF_OF = "X-Mlops-On-Behalf-Of"
+"""The header in which the local user says whom he acts for: a claim as a JSON object."""
+
+CLAIM_BYTES = 512
+"""Longest claim."""
+
 
 @dataclass(frozen=True)
 class Principal:

@@ -13,7 +13,7 @@ from mlops_jupyter.notebook.audit_table import Filters, caption, detail, filters
 from mlops_jupyter.notebook.controls.listening import Event
 from mlops_jupyter.notebook.controls.panel import Panel, button, no_answer, note, show
 from mlops_jupyter.notebook.html import MUTED, Html, element, muted, panel
-from mlops_jupyter.notebook.records import AuditRecord, AuditTable
+from mlops_jupyter.notebook.records import AuditRecord, AuditTable, kept_sides
 from mlops_jupyter.types import MlopsError, Unavailable
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class AuditPanel(Panel):
             if chosen is None:
                 return
             record = record_of(self.hub, chosen.id, payloads=True)
-            payloads = {side: getattr(record, side)() for side in _kept(record)}
+            payloads = {side: getattr(record, side)() for side in kept_sides(record)}
             with self.lock:
                 if self._record is chosen:
                     self._open(record, payloads)
@@ -191,7 +191,7 @@ class AuditPanel(Panel):
         usable = self._reachable and not self.busy
         self.older.disabled = not (usable and self.page.to_dict()["more"])
         self.newer.disabled = not usable
-        self.read.disabled = not (usable and self._record and _kept(self._record))
+        self.read.disabled = not (usable and self._record and kept_sides(self._record))
 
     def _search(self) -> None:
         self._turn([self._find()])
@@ -237,19 +237,10 @@ class AuditPanel(Panel):
         self._record = record
         show(self.opened, record is not None)
         if record is not None:
-            kept = bool(_kept(record))
+            kept = bool(kept_sides(record))
             hint = () if kept else (note(muted("What went in and came out was not kept.")),)
             self.detail.value = str(Html("".join((detail(record, payloads), *hint))))
         self.settle()
-
-
-def _kept(record: AuditRecord) -> list[str]:
-    """The sides of the call whose bytes the ledger keeps."""
-    return [
-        side
-        for side in ("input", "output")
-        if isinstance(record.get(side), Mapping) and record[side].get("ref")
-    ]
 
 
 def _head() -> Html:
