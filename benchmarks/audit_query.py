@@ -278,6 +278,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args()
     random.seed(1)
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mj-", dir=options.folder) as folder:
         figures = run(Path(folder), options.records, options.repeat)
     if options.json:

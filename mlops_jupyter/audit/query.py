@@ -28,7 +28,7 @@ from mlops_jupyter.audit.zones import Span, blocks_of_id, needle, spans, zoned_s
 from mlops_jupyter.types.errors import InvalidRequest, NotFound
 
 MAX_PAGE = 1000
-SCAN_SECONDS = 0.25
+SCAN_SECONDS = 0.12
 """A page stops looking after this time, and its cursor goes on from there."""
 
 _EXPORT_WINDOW = 1 << 12

@@ -74,7 +74,7 @@ class Link:
         self.stopped = False
         self.failure: MlopsError | None = None
         self._failed_at = 0.0
-        self._stopping = False
+        self._ended: RunningHub | None = None
         self._starting: asyncio.Task[RunningHub] | None = None
         self._opened: tuple[RunningHub, httpx.AsyncClient] | None = None
         self._opening = asyncio.Lock()
@@ -110,11 +110,10 @@ class Link:
 
     async def stop(self, headers: Mapping[str, str]) -> None:
         """Stop the hub, whatever its version, and wait until it has gone."""
+        self._ended = hub = await self.running()
         self.stopped, self.failure = True, None
-        hub = await self.running()
         if hub is None:
             return
-        self._stopping = True
         try:
             ask = Ask("POST", "/hub/stop", headers=headers, content=b"{}", reads=False)
             await read_answer(await self._send(hub, ask), ERROR_BYTES)
@@ -122,8 +121,6 @@ class Link:
         except MlopsError:
             self.stopped = False
             raise
-        finally:
-            self._stopping = False
         await self._forget(hub)
         self.on_change()
         if not gone:
@@ -193,8 +190,10 @@ class Link:
         if hub is not None:
             if hub.version != __version__:
                 raise other_version(hub)
-            # whoever started it wants it to run
-            self.stopped = self.stopped and self._stopping
+            # whoever started another one wants it to run; the one that is being stopped may
+            # still be seen for a while
+            if hub != self._ended:
+                self.stopped = False
             return hub
         if self.stopped and (ask.reads or not start):
             raise Unavailable(

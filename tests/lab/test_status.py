@@ -9,6 +9,7 @@ import pytest
 
 from mlops_jupyter import __version__
 from mlops_jupyter.client import Hub
+from mlops_jupyter.client.home import running_hub
 from mlops_jupyter.lab import link, routes
 
 from .conftest import hub_pid
@@ -62,6 +63,20 @@ async def test_a_hub_that_was_stopped_here_is_not_started_by_who_only_reads(own_
         refused = await ask("api/endpoints")
         assert (refused.status, refused.json["code"]) == (503, "hub_stopped")
     assert "Start" in refused.json["fix"]
+    assert hub_pid(own_home) is None
+
+
+async def test_who_still_sees_the_hub_that_is_being_stopped_does_not_start_it_again(
+    own_home, ask, monkeypatch
+):
+    await ask("hub/start", {})
+    before = running_hub(own_home)
+    await ask("hub/stop", {})
+    seen = iter([before])
+    real = link.running_hub
+    monkeypatch.setattr(link, "running_hub", lambda home: next(seen, None) or real(home))
+    for _ in range(2):
+        assert (await ask("api/endpoints")).json["code"] == "hub_stopped"
     assert hub_pid(own_home) is None
 
 
