@@ -32,15 +32,29 @@ from mlops_jupyter.types.errors import (
 )
 from mlops_jupyter.types.identity import Caller, Principal
 from mlops_jupyter.types.names import NAME_PATTERN, ModelRef, check_name, did_you_mean
+from mlops_jupyter.types.run import (
+    END_STATES,
+    CellError,
+    CellProgress,
+    Resources,
+    RunSpec,
+    RunState,
+    RunStatus,
+    Trigger,
+)
 from mlops_jupyter.types.scaling import ScalingPolicy
+from mlops_jupyter.types.schedule import ScheduleSpec, ScheduleStatus
 from mlops_jupyter.types.version import Environment, Lineage, ModelVersion
 
 __all__ = [
     "DEPLOY_STATES",
+    "END_STATES",
     "NAME_PATTERN",
     "AuditPolicy",
     "AuditUnavailable",
     "Caller",
+    "CellError",
+    "CellProgress",
     "Conflict",
     "DeadlineExceeded",
     "EndpointSpec",
@@ -59,9 +73,16 @@ __all__ = [
     "Overloaded",
     "Principal",
     "Replicas",
+    "Resources",
+    "RunSpec",
+    "RunState",
+    "RunStatus",
     "ScalingPolicy",
+    "ScheduleSpec",
+    "ScheduleStatus",
     "TooLarge",
     "Traffic",
+    "Trigger",
     "Unauthenticated",
     "Unavailable",
     "WorkerDied",
