@@ -28,6 +28,21 @@ export function useValue<T>(value: Value<T>): {
   return { value: value.value, error: value.error, loading: value.loading };
 }
 
+/** What changes without an event is read again every `seconds` while it can be seen; never at 0. */
+export function useReread(value: Value<unknown>, seconds: number): void {
+  React.useEffect(() => {
+    if (!seconds) {
+      return;
+    }
+    const timer = window.setInterval(() => {
+      if (!document.hidden) {
+        value.invalidate();
+      }
+    }, seconds * 1000);
+    return () => window.clearInterval(timer);
+  }, [value, seconds]);
+}
+
 /** The time, read again every `seconds`; for texts such as "2 minutes ago". */
 export function useNow(seconds: number): number {
   const [now, setNow] = React.useState(() => Date.now());

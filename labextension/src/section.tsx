@@ -1,18 +1,34 @@
 /** A part of the sidebar that folds. */
 
-import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import { IStateDB } from '@jupyterlab/statedb';
 import React from 'react';
+
+import { FoldButton } from './fold';
+import { Trans } from './react';
+
+export type SectionId = 'endpoints' | 'models' | 'audit' | 'hub';
+
+export function titleOf(id: SectionId, trans: Trans): string {
+  switch (id) {
+    case 'endpoints':
+      return trans.__('Endpoints');
+    case 'models':
+      return trans.__('Models');
+    case 'audit':
+      return trans.__('Audit history');
+    case 'hub':
+      return trans.__('Hub');
+  }
+}
 
 const PREFIX = '@mlops-jupyter/labextension:folded:';
 
 /** Whether a section is open; remembered in the browser's workspace. */
 function useOpen(
-  id: string,
-  state: IStateDB | null,
-  initially: boolean
+  id: SectionId,
+  state: IStateDB | null
 ): [boolean, (open: boolean) => void] {
-  const [open, setOpen] = React.useState(initially);
+  const [open, setOpen] = React.useState(true);
   React.useEffect(() => {
     void state?.fetch(PREFIX + id).then(kept => {
       if (typeof kept === 'boolean') {
@@ -31,38 +47,30 @@ function useOpen(
 
 /** Its content is only mounted, and so its data only read, while it is open. */
 export function Section(props: {
-  id: string;
-  title: string;
+  id: SectionId;
+  trans: Trans;
   state: IStateDB | null;
-  initiallyOpen?: boolean;
   badge?: React.ReactNode;
   actions?: React.ReactNode;
   children: React.ReactNode;
 }): JSX.Element {
-  const [open, setOpen] = useOpen(
-    props.id,
-    props.state,
-    props.initiallyOpen ?? true
-  );
+  const [open, setOpen] = useOpen(props.id, props.state);
+  const title = titleOf(props.id, props.trans);
   const content = `mj-section-${props.id}`;
-  const Caret = open ? caretDownIcon : caretRightIcon;
   return (
     <section
       className={`mj-Section${open ? ' mj-mod-open' : ''}`}
-      aria-label={props.title}
+      aria-label={title}
     >
       <div className="mj-Section-head">
         <h2>
-          <button
-            type="button"
-            className="mj-Section-toggle"
-            aria-expanded={open}
-            aria-controls={content}
+          <FoldButton
+            open={open}
+            controls={content}
             onClick={() => setOpen(!open)}
           >
-            <Caret.react tag="span" className="mj-Section-caret" />
-            {props.title}
-          </button>
+            {title}
+          </FoldButton>
         </h2>
         {props.badge}
         {open && <span className="mj-Section-actions">{props.actions}</span>}

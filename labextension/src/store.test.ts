@@ -2,11 +2,9 @@ import { Event } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { Api, IEndpoint } from './api';
+import { endpoint } from '../test/samples';
+import { Api } from './api';
 import { CHANGED_SCHEMA, Store } from './store';
-
-const endpoint = (name: string): IEndpoint =>
-  ({ spec: { name } }) as unknown as IEndpoint;
 
 const stores: Store[] = [];
 afterEach(() => {

@@ -115,6 +115,13 @@ export class Store implements IDisposable {
     this._grew.emit(undefined);
   }
 
+  /** Read everything anew as if nothing were known: what is may be what no view can show. */
+  forgetAll(): void {
+    for (const value of this.values()) {
+      value.forget();
+    }
+  }
+
   private values(): Iterable<Value<unknown>> {
     return [
       this.status,

@@ -102,6 +102,20 @@ describe('a value', () => {
     expect(asked()).toBe(2);
   });
 
+  it('is forgotten and, where it is watched, asked for anew', async () => {
+    const { fetch, answer, asked } = source();
+    const value = new Value(fetch);
+    const watching = value.watch();
+    await answer(1);
+    value.forget();
+    expect(value.value).toBeUndefined();
+    await answer(2);
+    expect(value.value).toBe(2);
+    watching.dispose();
+    value.forget();
+    expect(asked()).toBe(2);
+  });
+
   it('tells of every change', async () => {
     const { fetch, answer } = source();
     const value = new Value(fetch);

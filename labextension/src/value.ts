@@ -63,6 +63,14 @@ export class Value<T> implements IDisposable {
     }
   }
 
+  /** Know nothing any more; who watches gets it anew. */
+  forget(): void {
+    this._value = undefined;
+    this._error = undefined;
+    this._changed.emit();
+    this.invalidate();
+  }
+
   /** Put in what an answer to a change has just told. */
   put(value: T): void {
     this._value = value;

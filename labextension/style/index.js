@@ -3,4 +3,3 @@ import './endpoints.css';
 import './models.css';
 import './audit.css';
 import './hub.css';
-import './explorer.css';

@@ -9,54 +9,18 @@ import {
   ITraffic,
   Right
 } from '../src/api';
+import { endpoint, version as sample } from './samples';
 
 const ALL: Right[] = ['read', 'invoke', 'deploy', 'audit', 'token', 'hub'];
-
-type Change = Partial<Omit<IEndpoint, 'spec'>> & {
-  spec?: Partial<IEndpoint['spec']>;
-};
-
-/** An endpoint that serves version 2 of `model`, but for what `change` says. */
-export function endpoint(name: string, change: Change = {}): IEndpoint {
-  const { spec, ...rest } = change;
-  return {
-    spec: {
-      name,
-      model: 'model',
-      traffic: { weights: { 2: 100 }, shadows: [] },
-      scaling: { mode: 'fixed', min: 1, max: 1, target: 1, idle_seconds: 60 },
-      target: 'local',
-      alias: null,
-      audit: { level: 'full', mode: 'strict' },
-      limits: { deadline_seconds: 30, queue: 10, body_bytes: 1000 },
-      gpu: 0,
-      deployed: true,
-      revision: 7,
-      ...spec
-    },
-    state: 'ready',
-    reason: '',
-    replicas: [{ version: 2, desired: 1, ready: 1, pending: 0, reason: '' }],
-    url: `http://127.0.0.1:1/endpoints/${name}/invocations`,
-    requests_per_second: 0,
-    p50_ms: null,
-    p99_ms: null,
-    previous: [1],
-    updated_at: 1_700_000_000,
-    updated_by: 'user:alice',
-    ...rest
-  };
-}
 
 /** A version of `model` that takes `inputs`. */
 export function version(number: number, inputs: unknown[] = []): IModelVersion {
   return {
-    model: 'model',
-    version: number,
+    ...sample('model', number),
     digest: `digest-${number}`,
     aliases: number === 3 ? ['challenger'] : [],
     signature: { inputs: JSON.stringify(inputs) }
-  } as unknown as IModelVersion;
+  };
 }
 
 const COLUMNS = [

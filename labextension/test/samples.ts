@@ -53,17 +53,18 @@ export function version(
   };
 }
 
-export function endpoint(
-  name: string,
-  model: string,
-  weights: Record<string, number>,
-  more: Partial<IEndpoint> = {}
-): IEndpoint {
+type Change = Partial<Omit<IEndpoint, 'spec'>> & {
+  spec?: Partial<IEndpoint['spec']>;
+};
+
+/** An endpoint that serves version 2 of `model`, but for what `change` says. */
+export function endpoint(name: string, change: Change = {}): IEndpoint {
+  const { spec, ...rest } = change;
+  const traffic = spec?.traffic ?? { weights: { 2: 100 }, shadows: [] };
   return {
     spec: {
       name,
-      model,
-      traffic: { weights, shadows: [] },
+      model: 'model',
       scaling: { mode: 'fixed', min: 1, max: 1, target: 1, idle_seconds: 60 },
       target: 'local',
       alias: null,
@@ -71,26 +72,37 @@ export function endpoint(
       limits: { deadline_seconds: 30, queue: 100, body_bytes: 1000 },
       gpu: 0,
       deployed: true,
-      revision: 7
+      revision: 7,
+      ...spec,
+      traffic
     },
     state: 'ready',
     reason: '',
-    replicas: Object.keys(weights).map(number => ({
+    replicas: Object.keys(traffic.weights).map(number => ({
       version: Number(number),
       desired: 1,
       ready: 1,
       pending: 0,
       reason: ''
     })),
-    url: '',
+    url: `http://127.0.0.1:1/endpoints/${name}/invocations`,
     requests_per_second: 0,
     p50_ms: null,
     p99_ms: null,
-    previous: [],
+    previous: [1],
     updated_at: 1_700_000_000,
     updated_by: 'user:alice',
-    ...more
+    ...rest
   };
+}
+
+/** What makes an endpoint serve these shares of a model's versions. */
+export function serving(
+  model: string,
+  weights: Record<string, number>,
+  rest: Omit<Change, 'spec'> = {}
+): Change {
+  return { ...rest, spec: { model, traffic: { weights, shadows: [] } } };
 }
 
 export function status(more: Partial<IStatus> = {}): IStatus {
@@ -104,6 +116,7 @@ export function status(more: Partial<IStatus> = {}): IStatus {
       proven: true
     },
     rights: ['read', 'invoke', 'deploy', 'audit', 'token', 'hub'],
+    events: true,
     ...more
   };
 }

@@ -109,7 +109,9 @@ def _now(live: LiveEndpoint) -> list[Loaded]:
 
 
 def _pool_reason(one: Loaded) -> str:
-    return f"Version {one.version.version}: {one.pool.reason or 'it is loading.'}"
+    # a serverless version whose start failed has nothing pending, and is not loading either
+    why = one.pool.reason or one.pool.failure or "it is loading."
+    return f"Version {one.version.version}: {why}"
 
 
 def _coming_reason(serving: list[Loaded]) -> str:

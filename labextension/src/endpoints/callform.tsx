@@ -1,10 +1,11 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import React from 'react';
 
-import { ApiError, IEndpoint } from '../api';
+import { ApiError } from '../api';
 import { Button, ErrorNote, Loading, plain, Trans, useValue } from '../react';
 import { Store } from '../store';
 import { asApiError } from '../value';
+import { IControl } from './change';
 import { Form } from './form';
 import { InputField } from './inputfield';
 import {
@@ -26,12 +27,7 @@ const MOST_FIELDS = 200;
 const MOST_SHOWN = 20_000;
 
 /** Programs that call an endpoint, and a form that calls it here and now. */
-export function CallForm(props: {
-  endpoint: IEndpoint;
-  store: Store;
-  trans: Trans;
-  off: string | false;
-}): JSX.Element {
+export function CallForm(props: Omit<IControl, 'change'>): JSX.Element {
   const { endpoint, store, trans } = props;
   const { value, error } = useValue(store.versions);
   const main = mainVersion(endpoint);

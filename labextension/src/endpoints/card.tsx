@@ -5,7 +5,7 @@ import { IEndpoint, IStatus } from '../api';
 import { Button, confirm, plain, Text, Trans, useNow } from '../react';
 import { Store } from '../store';
 import { CallForm } from './callform';
-import { useChange } from './change';
+import { busy, IControl, useChange } from './change';
 import { Outcome } from './form';
 import { Rates } from './rates';
 import { Redeploy } from './redeploy';
@@ -163,13 +163,7 @@ function Controls(props: ICardProps): JSX.Element {
   );
 }
 
-function Undeploy(props: {
-  endpoint: IEndpoint;
-  store: Store;
-  trans: Trans;
-  change: ReturnType<typeof useChange>;
-  off: string | false;
-}): JSX.Element {
+function Undeploy(props: IControl): JSX.Element {
   const { endpoint, store, trans, change } = props;
   const { name, revision } = endpoint.spec;
   const undeploy = async (): Promise<void> => {
@@ -191,9 +185,7 @@ function Undeploy(props: {
   return (
     <Button
       label={trans.__('Undeploy')}
-      disabled={
-        props.off || (change.busy && trans.__('The change is being made…'))
-      }
+      disabled={props.off || busy(change, trans)}
       onClick={() => void undeploy()}
     />
   );

@@ -21,6 +21,21 @@ export interface IChange {
   clear: () => void;
 }
 
+/** What everything gets that changes an endpoint. */
+export interface IControl {
+  endpoint: IEndpoint;
+  store: Store;
+  trans: Trans;
+  change: IChange;
+  /** Why nothing can be done; false when it can. */
+  off: string | false;
+}
+
+/** Why nothing can be done while a change is made; false when none is. */
+export function busy(change: IChange, trans: Trans): string | false {
+  return change.busy && trans.__('The change is being made…');
+}
+
 /** One change of an endpoint at a time, and how the last one went. */
 export function useChange(store: Store, name: string, trans: Trans): IChange {
   const [busy, setBusy] = React.useState(false);
@@ -85,6 +100,9 @@ export interface IDraft<T> {
   value: T;
   /** Whether the endpoint was changed by others since the editing began. */
   moved: boolean;
+  /** Put in what somebody typed; what was said of the last change is over. */
+  edit: (value: T) => void;
+  /** Put in what makes no difference to who types. */
   put: (value: T) => void;
   /** Begin again from what is there now. */
   reset: () => void;
@@ -97,16 +115,21 @@ export interface IDraft<T> {
  * what was typed, for the revision that was seen.
  */
 export function useDraft<T>(
-  endpoint: IEndpoint,
+  { endpoint, change }: Pick<IControl, 'endpoint' | 'change'>,
   from: (endpoint: IEndpoint) => T
 ): IDraft<T> {
   const present = endpoint.spec.revision;
   const [edited, setEdited] = React.useState<{ value: T; revision: number }>();
+  const put = (value: T): void =>
+    setEdited(before => ({ value, revision: before?.revision ?? present }));
   return {
     value: edited?.value ?? from(endpoint),
     moved: edited !== undefined && edited.revision !== present,
-    put: value =>
-      setEdited(before => ({ value, revision: before?.revision ?? present })),
+    edit: value => {
+      change.clear();
+      put(value);
+    },
+    put,
     reset: () => setEdited(undefined),
     rebase: () =>
       setEdited(before => before && { value: before.value, revision: present })

@@ -3,7 +3,7 @@
 import React from 'react';
 
 import { ErrorNote, Trans } from '../react';
-import { IChange, IDraft } from './change';
+import { IChange } from './change';
 
 /** A form that Enter sends as well, unless `off` says why not. */
 export function Form(props: {
@@ -116,33 +116,4 @@ export function Outcome(props: { change: IChange; trans: Trans }): JSX.Element {
       )}
     </>
   );
-}
-
-/** Says that others changed what is being edited, and lets one choose which of both to go on with. */
-export function Moved<T>(props: {
-  draft: IDraft<T>;
-  trans: Trans;
-}): JSX.Element | null {
-  const { draft, trans } = props;
-  if (!draft.moved) {
-    return null;
-  }
-  return (
-    <div className="mj-Endpoint-moved" role="status">
-      <p>
-        {trans.__('The endpoint was changed while you were editing this form.')}
-      </p>
-      <button type="button" className="mj-Button" onClick={draft.reset}>
-        {trans.__('Use the present values')}
-      </button>
-      <button type="button" className="mj-Button" onClick={draft.rebase}>
-        {trans.__('Keep mine')}
-      </button>
-    </div>
-  );
-}
-
-/** Why a draft of an older state cannot be sent; false when it can. */
-export function moved<T>(draft: IDraft<T>, trans: Trans): string | false {
-  return draft.moved && trans.__('Choose first which values to go on with.');
 }

@@ -7,7 +7,7 @@ import {
 } from '@testing-library/react';
 import { describe, expect, it, vi } from 'vitest';
 
-import { endpoint, version } from '../../test/endpointserver';
+import { version } from '../../test/endpointserver';
 import {
   cardOf,
   isOff,
@@ -17,6 +17,7 @@ import {
   store,
   type
 } from '../../test/endpointview';
+import { endpoint } from '../../test/samples';
 import { ApiError } from '../api';
 
 const conflict = new ApiError(409, 'revision_conflict', 'Changed.', '', '');

@@ -1,7 +1,7 @@
 import React from 'react';
 
 import { IEndpoint } from '../api';
-import { Trans, useValue } from '../react';
+import { Trans, useReread, useValue } from '../react';
 import { Store } from '../store';
 import { largest, Sparkline } from './sparkline';
 
@@ -21,18 +21,7 @@ export function Rates(props: {
     : undefined;
 
   // calls that stop make no events: while the curve shows some it moves on by itself
-  const seconds = largest(rates) > 0 ? (value?.step ?? 5) : 0;
-  React.useEffect(() => {
-    if (!seconds) {
-      return;
-    }
-    const timer = window.setInterval(() => {
-      if (!document.hidden) {
-        history.invalidate();
-      }
-    }, seconds * 1000);
-    return () => window.clearInterval(timer);
-  }, [history, seconds]);
+  useReread(history, largest(rates) > 0 ? (value?.step ?? 5) : 0);
 
   return (
     <div className="mj-Endpoint-rates">

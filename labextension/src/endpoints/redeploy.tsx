@@ -1,20 +1,12 @@
 import React from 'react';
 
-import { IEndpoint } from '../api';
-import { Trans, useValue } from '../react';
-import { Store } from '../store';
-import { IChange } from './change';
+import { useValue } from '../react';
+import { busy, IControl } from './change';
 import { Form } from './form';
 import { mainVersion, VersionSelect, versionsOf } from './versions';
 
 /** Serve again on an endpoint that is undeployed, with the scaling that it had. */
-export function Redeploy(props: {
-  endpoint: IEndpoint;
-  store: Store;
-  trans: Trans;
-  change: IChange;
-  off: string | false;
-}): JSX.Element | null {
+export function Redeploy(props: IControl): JSX.Element | null {
   const { endpoint, store, trans, change } = props;
   const { name, model, revision } = endpoint.spec;
   const { value } = useValue(store.versions);
@@ -30,7 +22,7 @@ export function Redeploy(props: {
     <Form
       label={trans.__('Deploy again')}
       submit={trans.__('Deploy Again')}
-      off={props.off || (change.busy && trans.__('The change is being made…'))}
+      off={props.off || busy(change, trans)}
       onSubmit={() =>
         void change.run(
           () => store.api.deploy(name, version, { revision }),

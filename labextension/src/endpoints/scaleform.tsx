@@ -1,53 +1,33 @@
 import React from 'react';
 
-import { IEndpoint } from '../api';
-import { Button, confirm, plain, Trans } from '../react';
-import { Store } from '../store';
-import { IChange, useDraft } from './change';
-import { Form, Moved, moved, NumberField } from './form';
+import { confirm, plain, Trans } from '../react';
+import { IControl, useDraft } from './change';
+import { EditForm } from './editform';
 import {
   describeScaling,
   draftOf,
   goesToZero,
   isSame,
-  IScalingDraft,
   MAX_REPLICAS,
   Mode,
   policyOf,
   problemOf,
-  put,
-  ScalingField,
-  settle
+  put
 } from './scaling';
+import { ScalingFields } from './scalingfields';
 
 /** How many replicas an endpoint has: a fixed number, a range, or none while idle. */
-export function ScaleForm(props: {
-  endpoint: IEndpoint;
-  store: Store;
-  trans: Trans;
-  change: IChange;
-  off: string | false;
-}): JSX.Element {
+export function ScaleForm(props: IControl): JSX.Element {
   const { endpoint, store, trans, change } = props;
   const { name, revision, scaling: present } = endpoint.spec;
-  const draft = useDraft(endpoint, ({ spec }) => draftOf(spec.scaling));
+  const draft = useDraft(props, ({ spec }) => draftOf(spec.scaling));
   const wanted = policyOf(draft.value);
-  const unchanged = isSame(present, wanted);
-  const off =
-    props.off ||
-    problemOf(draft.value, trans) ||
-    moved(draft, trans) ||
-    (unchanged && trans.__('This is how it scales now.')) ||
-    (change.busy && trans.__('The change is being made…'));
+  const off = props.off !== false;
 
-  const edit = (value: IScalingDraft): void => {
-    change.clear();
-    draft.put(value);
-  };
-  const apply = async (): Promise<void> => {
-    if (
-      goesToZero(present, wanted) &&
-      !(await confirm(
+  const apply = async (): Promise<boolean> => {
+    const agreed =
+      !goesToZero(present, wanted) ||
+      (await confirm(
         trans,
         trans.__('Let %1 go to zero?', plain(name, 60)),
         trans.__(
@@ -55,48 +35,49 @@ export function ScaleForm(props: {
           wanted.idle_seconds
         ),
         trans.__('Go to Zero')
-      ))
-    ) {
-      return;
-    }
-    const done = await change.run(
-      () => store.api.scale(name, wanted, revision),
-      trans.__('Scaling changed. %1.', describeScaling(wanted, trans))
+      ));
+    return (
+      agreed &&
+      change.run(
+        () => store.api.scale(name, wanted, revision),
+        trans.__('Scaling changed. %1.', describeScaling(wanted, trans))
+      )
     );
-    if (done) {
-      draft.reset();
-    }
   };
 
   return (
-    <Form
+    <EditForm
+      {...props}
       label={trans.__('Scaling')}
-      submit={trans.__('Apply')}
-      off={off}
-      onSubmit={() => void apply()}
-      more={
-        !unchanged && <Button label={trans.__('Reset')} onClick={draft.reset} />
+      draft={draft}
+      problem={problemOf(draft.value, trans)}
+      unchanged={
+        isSame(present, wanted) && trans.__('This is how it scales now.')
       }
+      onApply={apply}
     >
       <Modes
         mode={draft.value.mode}
-        off={props.off !== false}
+        off={off}
         trans={trans}
-        onChange={mode => edit({ ...draft.value, mode })}
+        onChange={mode => draft.edit({ ...draft.value, mode })}
       />
-      <Fields
+      {draft.value.mode === 'fixed' && (
+        <ReplicaSlider
+          value={draft.value.count}
+          off={off}
+          trans={trans}
+          onChange={value => draft.edit(put(draft.value, 'count', value))}
+        />
+      )}
+      <ScalingFields
         draft={draft.value}
-        off={props.off !== false}
+        off={off}
         trans={trans}
-        onChange={(field, value) => edit(put(draft.value, field, value))}
-        onLeave={() => {
-          if (draft.value.typing) {
-            draft.put(settle(draft.value));
-          }
-        }}
+        onChange={draft.edit}
+        onSettle={draft.put}
       />
-      <Moved draft={draft} trans={trans} />
-    </Form>
+    </EditForm>
   );
 }
 
@@ -137,76 +118,6 @@ function Modes(props: {
       ))}
     </fieldset>
   );
-}
-
-function Fields(props: {
-  draft: IScalingDraft;
-  off: boolean;
-  trans: Trans;
-  onChange: (field: ScalingField, value: number) => void;
-  onLeave: () => void;
-}): JSX.Element {
-  const { draft, off, trans } = props;
-  const field = (
-    name: ScalingField,
-    label: string,
-    min: number,
-    max: number,
-    step: number | 'any' = 1
-  ): JSX.Element => (
-    <NumberField
-      label={label}
-      value={draft[name]}
-      min={min}
-      max={max}
-      step={step}
-      off={off}
-      onChange={value => props.onChange(name, value)}
-      onLeave={props.onLeave}
-    />
-  );
-  switch (draft.mode) {
-    case 'fixed':
-      return (
-        <div className="mj-Endpoint-fields">
-          <ReplicaSlider
-            value={draft.count}
-            off={off}
-            trans={trans}
-            onChange={value => props.onChange('count', value)}
-          />
-          {field('count', trans.__('Replicas'), 1, MAX_REPLICAS)}
-        </div>
-      );
-    case 'elastic':
-      return (
-        <div className="mj-Endpoint-fields">
-          {field('low', trans.__('Fewest replicas'), 1, MAX_REPLICAS)}
-          {field('high', trans.__('Most replicas'), 1, MAX_REPLICAS)}
-          {field(
-            'target',
-            trans.__('Calls at once per replica'),
-            0,
-            10_000,
-            'any'
-          )}
-        </div>
-      );
-    case 'serverless':
-      return (
-        <div className="mj-Endpoint-fields">
-          {field('high', trans.__('Most replicas'), 1, MAX_REPLICAS)}
-          {field(
-            'target',
-            trans.__('Calls at once per replica'),
-            0,
-            10_000,
-            'any'
-          )}
-          {field('idle', trans.__('Seconds idle until zero'), 0, 86_400, 'any')}
-        </div>
-      );
-  }
 }
 
 /** Its range grows with the value when it is let go, so that it is fine for few and fit for many. */

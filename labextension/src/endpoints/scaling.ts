@@ -10,6 +10,27 @@ const MAX_IDLE_SECONDS = 86_400;
 export type Mode = IScaling['mode'];
 export type ScalingField = 'count' | 'low' | 'high' | 'target' | 'idle';
 
+/** What a way to scale is given by. */
+export const FIELDS: Record<Mode, ScalingField[]> = {
+  fixed: ['count'],
+  elastic: ['low', 'high', 'target'],
+  serverless: ['high', 'target', 'idle']
+};
+
+const REPLICAS = { min: 1, max: MAX_REPLICAS };
+
+/** What a field may hold; whole numbers where no step is given. */
+export const BOUNDS: Record<
+  ScalingField,
+  { min: number; max: number; step?: 'any' }
+> = {
+  count: REPLICAS,
+  low: REPLICAS,
+  high: REPLICAS,
+  target: { min: 0, max: MAX_TARGET, step: 'any' },
+  idle: { min: 0, max: MAX_IDLE_SECONDS, step: 'any' }
+};
+
 /** Fields that another mode would use are kept for when it comes back; what is no number is NaN. */
 export interface IScalingDraft extends Record<ScalingField, number> {
   mode: Mode;

@@ -1,10 +1,11 @@
 import React from 'react';
 
 import { IEndpoint, ITraffic } from '../api';
-import { Button, Trans, useValue } from '../react';
+import { Trans, useValue } from '../react';
 import { Store } from '../store';
-import { IChange, useDraft } from './change';
-import { Form, Moved, moved, NumberField } from './form';
+import { IControl, useDraft } from './change';
+import { EditForm } from './editform';
+import { NumberField } from './form';
 import { IShares, move, sharesOf } from './shares';
 import { versionsOf } from './versions';
 
@@ -14,68 +15,49 @@ interface ITrafficDraft {
 }
 
 /** Which versions answer, in shares that always sum to 100, and which only get copies. */
-export function TrafficForm(props: {
-  endpoint: IEndpoint;
-  store: Store;
-  trans: Trans;
-  change: IChange;
-  off: string | false;
-}): JSX.Element {
+export function TrafficForm(props: IControl): JSX.Element {
   const { endpoint, store, trans, change } = props;
   const { name, revision, traffic: present } = endpoint.spec;
-  const draft = useDraft(endpoint, ({ spec }) => draftOf(spec.traffic));
+  const draft = useDraft(props, ({ spec }) => draftOf(spec.traffic));
   const wanted = trafficOf(draft.value);
-  const unchanged = isSame(present, wanted);
-  const off =
-    props.off ||
-    moved(draft, trans) ||
-    (unchanged && trans.__('This is how the calls are divided now.')) ||
-    (change.busy && trans.__('The change is being made…'));
-
-  const edit = (value: ITrafficDraft): void => {
-    change.clear();
-    draft.put(value);
-  };
-  const apply = async (): Promise<void> => {
-    const done = await change.run(
-      () => store.api.traffic(name, wanted, revision),
-      trans.__('Traffic changed. %1.', describeTraffic(wanted, trans))
-    );
-    if (done) {
-      draft.reset();
-    }
-  };
+  const rows = rowsOf(draft.value);
+  const off = props.off !== false;
 
   return (
-    <Form
+    <EditForm
+      {...props}
       label={trans.__('Traffic')}
-      submit={trans.__('Apply')}
-      off={off}
-      onSubmit={() => void apply()}
-      more={
-        !unchanged && <Button label={trans.__('Reset')} onClick={draft.reset} />
+      draft={draft}
+      unchanged={
+        isSame(present, wanted) &&
+        trans.__('This is how the calls are divided now.')
+      }
+      onApply={() =>
+        change.run(
+          () => store.api.traffic(name, wanted, revision),
+          trans.__('Traffic changed. %1.', describeTraffic(wanted, trans))
+        )
       }
     >
-      {rowsOf(draft.value).map(version => (
+      {rows.map(version => (
         <VersionShare
           key={version}
           version={version}
           draft={draft.value}
-          off={props.off !== false}
+          off={off}
           trans={trans}
-          onChange={edit}
+          onChange={draft.edit}
         />
       ))}
       <AddVersion
         endpoint={endpoint}
         store={store}
         trans={trans}
-        there={rowsOf(draft.value)}
-        off={props.off !== false}
-        onAdd={version => edit(add(draft.value, version))}
+        there={rows}
+        off={off}
+        onAdd={version => draft.edit(add(draft.value, version))}
       />
-      <Moved draft={draft} trans={trans} />
-    </Form>
+    </EditForm>
   );
 }
 

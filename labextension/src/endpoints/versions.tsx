@@ -2,8 +2,7 @@ import React from 'react';
 
 import { IEndpoint, IModelVersion, IProblem, IPromoted } from '../api';
 import { Button, Loading, plain, Trans, useValue } from '../react';
-import { Store } from '../store';
-import { IChange } from './change';
+import { busy, IControl } from './change';
 import { Form } from './form';
 
 /** The versions of a model, newest first. */
@@ -25,19 +24,13 @@ export function mainVersion({ spec }: IEndpoint): number | undefined {
 }
 
 /** Give one version all calls, or go back to what served before. */
-export function VersionsForm(props: {
-  endpoint: IEndpoint;
-  store: Store;
-  trans: Trans;
-  change: IChange;
-  off: string | false;
-}): JSX.Element {
+export function VersionsForm(props: IControl): JSX.Element {
   const { endpoint, store, trans, change } = props;
   const { name, model, revision } = endpoint.spec;
   const { value } = useValue(store.versions);
   const [chosen, setChosen] = React.useState<number>();
   const [warning, setWarning] = React.useState<IProblem | null>(null);
-  const busy = change.busy && trans.__('The change is being made…');
+  const off = props.off || busy(change, trans);
   const versions = versionsOf(value, model).filter(
     ({ version }) => !servesAlone(endpoint, version)
   );
@@ -69,7 +62,7 @@ export function VersionsForm(props: {
         <Form
           label={trans.__('Promote')}
           submit={trans.__('Promote')}
-          off={props.off || busy}
+          off={off}
           onSubmit={() =>
             void act(
               () => store.api.promote(name, version, revision),
@@ -97,7 +90,7 @@ export function VersionsForm(props: {
       <Rollback
         previous={endpoint.previous}
         trans={trans}
-        off={props.off || busy}
+        off={off}
         onClick={() =>
           void act(
             () => store.api.rollback(name, revision),

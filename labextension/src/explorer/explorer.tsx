@@ -2,6 +2,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { ISignal, Signal } from '@lumino/signaling';
 import React from 'react';
 
+import { Boundary } from '../boundary';
 import { IViewContext } from '../context';
 import { Loading } from '../react';
 import { IAsked } from './asked';
@@ -44,19 +45,25 @@ export class Explorer extends ReactWidget {
   };
 
   protected render(): JSX.Element {
-    const { trans } = this.context;
+    const { store, trans } = this.context;
     return (
-      <React.Suspense
-        fallback={<Loading trans={trans} what={trans.__('Loading…')} />}
+      <Boundary
+        name={trans.__('Audit history')}
+        trans={trans}
+        onRetry={() => store.forgetAll()}
       >
-        <ExplorerView
-          {...this.context}
-          asked={this._asked}
-          opened={this._opened}
-          ask={this.ask}
-          open={this.open}
-        />
-      </React.Suspense>
+        <React.Suspense
+          fallback={<Loading trans={trans} what={trans.__('Loading…')} />}
+        >
+          <ExplorerView
+            {...this.context}
+            asked={this._asked}
+            opened={this._opened}
+            ask={this.ask}
+            open={this.open}
+          />
+        </React.Suspense>
+      </Boundary>
     );
   }
 

@@ -8,7 +8,7 @@ import {
   within
 } from '@testing-library/react';
 import React from 'react';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { ApiError } from '../api';
 import { CommandIDs } from '../commands';
@@ -78,6 +78,32 @@ describe('the table', () => {
     fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
     expect(screen.queryByRole('complementary')).toBeNull();
     expect(document.activeElement).toBe(grid);
+  });
+
+  it('counts and names its rows and columns', async () => {
+    server.add();
+    render(<Tab />);
+    const name = 'Audit history, newest first';
+    const grid = await screen.findByRole('grid', { name });
+    expect(grid.getAttribute('aria-rowcount')).toBe('2');
+    expect(grid.getAttribute('aria-colcount')).toBe(
+      String(within(grid).getAllByRole('columnheader').length)
+    );
+    const rows = within(grid).getAllByRole('row');
+    expect(rows.map(row => row.getAttribute('aria-rowindex'))).toEqual([
+      '1',
+      '2'
+    ]);
+  });
+
+  it('has only controls with a name', async () => {
+    server.add();
+    render(<Tab opened="id-0" />);
+    await screen.findByText('id-0');
+    for (const role of ['button', 'link', 'combobox', 'searchbox']) {
+      const named = screen.getAllByRole(role, { name: /\S/ });
+      expect(named).toEqual(screen.getAllByRole(role));
+    }
   });
 
   it('shows names as text and never as HTML', async () => {
@@ -175,6 +201,26 @@ describe('the filter', () => {
 });
 
 describe('the detail', () => {
+  it('that cannot be shown leaves the table as it is, and can be closed', async () => {
+    const caught = vi.spyOn(console, 'error').mockReturnValue();
+    server.add({
+      detail: {
+        get broken(): never {
+          throw new Error('odd');
+        }
+      }
+    });
+    render(<Tab opened="id-0" />);
+    const alert = await screen.findByRole('alert');
+    expect(alert.textContent).toContain('“Record” cannot be shown.');
+    expect(alert.textContent).toContain('odd');
+    within(alert).getByRole('button', { name: 'Try again' });
+    screen.getByRole('grid');
+    fireEvent.click(within(alert).getByRole('button', { name: 'Dismiss' }));
+    expect(screen.queryByRole('complementary')).toBeNull();
+    caught.mockRestore();
+  });
+
   it('reads a payload on a click only, and says that this is recorded', async () => {
     server.add();
     render(<Tab opened="id-0" />);

@@ -1,6 +1,7 @@
 import { pauseIcon, runIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import { Boundary } from '../boundary';
 import { IViewContext } from '../context';
 import { formatCount } from '../hub/format';
 import { Button, Trans, useValue } from '../react';
@@ -14,6 +15,9 @@ import { Denied, LedgerError, mayRead, NoRows } from './notes';
 import { RecordList } from './recordlist';
 import { Table } from './table';
 import { VerifyBadge } from './verifybadge';
+
+// most pages never need it, as they never need this file
+import '../../style/explorer.css';
 
 export interface IExplorer extends Omit<IViewContext, 'state'> {
   asked: IAsked;
@@ -70,21 +74,45 @@ export function ExplorerView(props: IExplorer): JSX.Element {
                 close={() => open(null)}
               />
             )}
-            {opened !== null && (
-              <Detail
-                store={store}
-                trans={trans}
-                commands={commands}
-                recordKey={opened}
-                open={open}
-                close={() => open(null)}
-                ask={parts => ask(changed(asked, parts))}
-              />
-            )}
+            <Drawer {...props} />
           </div>
         </>
       )}
     </div>
+  );
+}
+
+/** The record that is open; what cannot be shown of it leaves the table as it is. */
+function Drawer(props: IExplorer): JSX.Element | null {
+  const { store, trans, commands, asked, ask, opened, open } = props;
+  if (opened === null) {
+    return null;
+  }
+  const name = trans.__('Record');
+  const close = (): void => open(null);
+  return (
+    <Boundary
+      // what one record cannot show another may
+      key={opened}
+      name={name}
+      trans={trans}
+      close={close}
+      frame={note => (
+        <aside className="mj-Detail" aria-label={name}>
+          {note}
+        </aside>
+      )}
+    >
+      <Detail
+        store={store}
+        trans={trans}
+        commands={commands}
+        recordKey={opened}
+        open={open}
+        close={close}
+        ask={parts => ask(changed(asked, parts))}
+      />
+    </Boundary>
   );
 }
 

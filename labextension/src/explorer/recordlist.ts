@@ -6,6 +6,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { Api, ApiError, IFilter, IRecord, IRecordPage } from '../api';
 import { asApiError } from '../value';
 import { IAsked, countAsked, filterOf } from './asked';
+import { fetchNewer, INewer, narrowed } from './newer';
 import { Pace } from './pace';
 
 /** Rows of the first page, so that it is soon there, and of those that follow. */
@@ -16,12 +17,9 @@ export const MOST_ROWS = 100_000;
 /** Rows above which a list that nobody scrolls forgets its end. */
 const TRIM_ABOVE = 2000;
 const TRIM_TO = 1000;
-/** The most new records that wait, or that are fetched one after the other, before starting anew. */
+/** The most new records that wait before starting anew, and that are fetched at once. */
 export const MOST_WAITING = 200;
-const NEWER_PAGES = 3;
 const NEWER_PAGE = 100;
-/** Seconds that clocks may have been set back by without a new record being overlooked. */
-const CLOCK_SLACK = 600;
 
 /** What of the store is needed. */
 export interface IRecordSource {
@@ -275,45 +273,27 @@ export class RecordList implements IDisposable {
   }
 
   private async fetchNewer(generation: number, shown: boolean): Promise<void> {
-    const mark = this._mark;
-    const found: IRecord[] = [];
-    let before: number | undefined;
-    let newest: IRecordPage | undefined;
-    for (let pages = 0; pages < NEWER_PAGES; pages++) {
-      const page = await this.source.api.records(this.newerFilter(), {
-        limit: this.newerLimit(),
-        before
-      });
-      if (generation !== this._generation) {
-        return;
-      }
-      if (page.size < mark) {
-        // another ledger than before
-        this.reload();
-        return;
-      }
-      newest ??= page;
-      const fresh = page.records.filter(record => record.index >= mark);
-      found.push(...fresh);
-      if (
-        fresh.length < page.records.length ||
-        page.next === null ||
-        page.next <= mark
-      ) {
-        this.accept(found, newest, shown);
-        return;
-      }
-      before = page.next;
+    const news = await fetchNewer(this.source.api, this.newerFilter(), {
+      mark: this._mark,
+      limit: this.newerLimit(),
+      stale: () => generation !== this._generation
+    });
+    if (news === undefined) {
+      return;
     }
-    if (shown) {
-      this.startAnew(found, newest, before);
+    if (news === 'another') {
+      this.reload();
+    } else if (news.next === undefined) {
+      this.accept(news, shown);
+    } else if (shown) {
+      this.startAnew(news);
     } else {
       this._overflow = true;
     }
   }
 
   /** All that is newer was found. */
-  private accept(found: IRecord[], newest: IRecordPage, shown: boolean): void {
+  private accept({ found, newest }: INewer, shown: boolean): void {
     if (newest.indexed > this._mark) {
       this._pace.caughtUp();
     }
@@ -329,17 +309,13 @@ export class RecordList implements IDisposable {
   }
 
   /** So much came that what is between would take long to fetch. */
-  private startAnew(
-    found: IRecord[],
-    newest: IRecordPage | undefined,
-    next: number | undefined
-  ): void {
+  private startAnew({ found, newest, next }: INewer): void {
     this._generation++;
     this._running = false;
     this._records = found;
-    this._next = next ?? null;
+    this._next = next;
     this._wanted = found.length;
-    this._mark = newest?.indexed ?? this._mark;
+    this._mark = newest.indexed;
   }
 
   private put(newer: readonly IRecord[], older: readonly IRecord[]): void {
@@ -374,14 +350,11 @@ export class RecordList implements IDisposable {
     return countAsked(this._asked) > 0;
   }
 
-  /** A search that finds little must not go through the whole ledger each time. */
   private newerFilter(): IFilter {
     const newest = this._waiting[0] ?? this._records[0];
-    if (!this.searching || newest === undefined) {
-      return this._filter;
-    }
-    const since = Math.floor(newest.t_wall_us / 1e6) - CLOCK_SLACK;
-    return { ...this._filter, since: Math.max(since, this._filter.since ?? 0) };
+    return this.searching && newest !== undefined
+      ? narrowed(this._filter, newest)
+      : this._filter;
   }
 
   private newerLimit(): number {

@@ -3,11 +3,10 @@ import React from 'react';
 import { IRecord } from '../api';
 import { formatCount } from '../hub/format';
 import { plain, Trans } from '../react';
-import { useActiveRow } from './keys';
+import { NewerButton } from './newerbutton';
 import { endOf } from './notes';
 import { RecordList } from './recordlist';
-import { NewerButton } from './rowlist';
-import { useWindowed } from './windowed';
+import { IRow, useRows } from './rows';
 import {
   actionOf,
   callerOf,
@@ -85,86 +84,65 @@ export function Table(props: {
   open: (record: IRecord) => void;
   close: () => void;
 }): JSX.Element {
-  const { list, trans, paused, opened } = props;
-  const { records } = list;
-  const id = React.useId();
+  const { list, trans, paused, opened, open, close } = props;
   const shown = React.useMemo(() => columns(trans), [trans]);
-  const windowed = useWindowed(records.length, ROW, list.asked);
-  const { open, close } = props;
-  const active = useActiveRow(records, windowed, { head: ROW, open, close });
-  const { first, last, away } = windowed;
-  const held = away || paused || opened !== null;
-  React.useEffect(() => list.hold(held), [list, held]);
-  React.useEffect(() => list.want(last + AHEAD), [list, last, records.length]);
-  useFocusAfter(opened, windowed.ref);
-
+  const rows = useRows(list, {
+    height: ROW,
+    head: ROW,
+    ahead: AHEAD,
+    held: paused || opened !== null,
+    open,
+    close
+  });
+  useFocusAfter(opened, rows.view.ref);
   return (
     <div className="mj-Table">
-      <NewerButton
-        list={list}
-        trans={trans}
-        onClick={() => {
-          list.showNewer();
-          windowed.ref.current?.scrollTo({ top: 0 });
-        }}
-      />
+      <NewerButton list={list} trans={trans} onClick={rows.showNewer} />
       <div
-        ref={windowed.ref}
+        {...rows.view}
         className="mj-Table-view"
         role="grid"
         tabIndex={0}
         aria-label={trans.__('Audit history, newest first')}
-        aria-rowcount={list.complete ? records.length + 1 : -1}
+        aria-rowcount={list.complete ? list.records.length + 1 : -1}
         aria-colcount={shown.length}
         aria-readonly
-        aria-activedescendant={
-          active.row >= first && active.row < last
-            ? `${id}${records[active.row].index}`
-            : undefined
-        }
-        onScroll={windowed.onScroll}
-        onKeyDown={active.onKeyDown}
       >
-        <div className="mj-Table-head" role="row" aria-rowindex={1}>
-          {shown.map(column => (
-            <div
-              key={column.name}
-              role="columnheader"
-              className={`mj-Cell mj-Cell-${column.name}`}
-            >
-              {column.title}
-            </div>
-          ))}
-        </div>
-        <div
-          className="mj-Table-whole"
-          role="rowgroup"
-          style={{ height: records.length * ROW }}
-        >
-          <div
-            className="mj-Table-rows"
-            role="presentation"
-            style={{ transform: `translateY(${first * ROW}px)` }}
-          >
-            {records.slice(first, last).map((record, at) => (
+        <Head columns={shown} />
+        <div className="mj-Table-whole" role="rowgroup" style={rows.whole}>
+          <div className="mj-Table-rows" role="presentation" style={rows.part}>
+            {rows.inView.map(row => (
               <TableRow
-                key={record.index}
-                id={`${id}${record.index}`}
-                record={record}
-                place={first + at + 2}
+                key={row.record.index}
+                {...row}
                 columns={shown}
-                active={active.row === first + at}
-                opened={opened === record.id || opened === String(record.index)}
-                onOpen={chosen => {
-                  active.activate(chosen);
-                  open(chosen);
-                }}
+                opened={
+                  opened === row.record.id ||
+                  opened === String(row.record.index)
+                }
+                onOpen={rows.open}
               />
             ))}
           </div>
         </div>
       </div>
       <div className="mj-Table-end">{endOf(list, trans)}</div>
+    </div>
+  );
+}
+
+function Head(props: { columns: IColumn[] }): JSX.Element {
+  return (
+    <div className="mj-Table-head" role="row" aria-rowindex={1}>
+      {props.columns.map(column => (
+        <div
+          key={column.name}
+          role="columnheader"
+          className={`mj-Cell mj-Cell-${column.name}`}
+        >
+          {column.title}
+        </div>
+      ))}
     </div>
   );
 }
@@ -183,12 +161,8 @@ function useFocusAfter(
   }, [opened, element]);
 }
 
-interface ITableRow {
-  id: string;
-  record: IRecord;
-  place: number;
+interface ITableRow extends IRow {
   columns: IColumn[];
-  active: boolean;
   opened: boolean;
   onOpen: (record: IRecord) => void;
 }
@@ -208,7 +182,8 @@ function Row(props: ITableRow): JSX.Element {
       id={props.id}
       role="row"
       tabIndex={-1}
-      aria-rowindex={props.place}
+      // the head is the first
+      aria-rowindex={props.place + 2}
       aria-selected={active || opened}
       className={states.join(' ')}
       onClick={() => props.onOpen(record)}

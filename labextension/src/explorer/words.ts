@@ -106,6 +106,8 @@ export function objectOf(record: IRecord): string {
   switch (record.action) {
     case 'scale':
       return known('scaling');
+    case 'alias.set':
+      return known('alias');
     case 'payload.read':
       return [known('side'), known('record')].filter(Boolean).join(' · ');
     case 'token.create':

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { endpoint, serve, status, trans } from '../../test/samples';
+import { endpoint, serve, serving, status, trans } from '../../test/samples';
 import { Fleet } from './fleet';
 import { alarmsOf } from './statusitem';
 
 const turn = () => new Promise(resolve => setTimeout(resolve));
-const churn = endpoint('churn', 'churn', { 1: 100 });
+const churn = endpoint('churn', serving('churn', { 1: 100 }));
 
 describe('the fleet', () => {
   it('asks for nothing while nobody watches', async () => {
@@ -82,8 +82,8 @@ describe('alarms', () => {
         status: status({ hub: { state: 'failed', reason: 'No disk.' } }),
         endpoints: [
           churn,
-          endpoint('a', 'm', { 1: 100 }, { state: 'failed' }),
-          endpoint('b', 'm', { 1: 100 }, { state: 'degraded' })
+          endpoint('a', serving('m', { 1: 100 }, { state: 'failed' })),
+          endpoint('b', serving('m', { 1: 100 }, { state: 'degraded' }))
         ]
       },
       trans

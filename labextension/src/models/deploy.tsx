@@ -13,7 +13,7 @@ import { Store } from '../store';
 import { findEndpoint, useDeployment } from './deployment';
 import { DeployProgress } from './deployprogress';
 import { problemOfName } from './names';
-import { ScalingFields } from './scalingfields';
+import { ScalingChoice } from './scalingchoice';
 
 /** Serve a version behind an endpoint, and see how it goes. */
 export function DeployForm(props: {
@@ -56,7 +56,7 @@ export function DeployForm(props: {
             onChange={event => setName(event.target.value.trim())}
           />
         </span>
-        <ScalingFields
+        <ScalingChoice
           draft={scaling}
           kept={
             present

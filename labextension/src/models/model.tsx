@@ -1,8 +1,8 @@
-import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import { IStatus } from '../api';
 import { IViewContext } from '../context';
+import { FoldButton } from '../fold';
 import { Button, Text } from '../react';
 import { IModel } from './group';
 import { Version } from './version';
@@ -24,24 +24,16 @@ export function Model(
   const [open, setOpen] = React.useState(props.initiallyOpen);
   const [shown, setShown] = React.useState(STEP);
   const id = React.useId();
-  const Caret = open ? caretDownIcon : caretRightIcon;
   const more = model.versions.length - shown;
   return (
     <li className="mj-Models-model">
       <h3>
-        <button
-          type="button"
-          className="mj-Models-toggle"
-          aria-expanded={open}
-          aria-controls={id}
-          onClick={() => setOpen(!open)}
-        >
-          <Caret.react tag="span" className="mj-Section-caret" />
+        <FoldButton open={open} controls={id} onClick={() => setOpen(!open)}>
           <Text>{model.name}</Text>
           <span className="mj-Models-count">
             {trans._n('%1 version', '%1 versions', model.versions.length)}
           </span>
-        </button>
+        </FoldButton>
       </h3>
       <div id={id} hidden={!open}>
         {open && (

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { endpoint, version } from '../../test/samples';
+import { endpoint, serving, version } from '../../test/samples';
 import { isServedAlone, progressOf, servedBy } from './progress';
 
 const wanted = version('churn', 2);
@@ -23,36 +23,37 @@ describe('a deployment', () => {
     ['failed', 'failed'],
     ['undeployed', 'failed']
   ] as const)('on an endpoint that is %s is %s', (state, progress) => {
-    const one = endpoint('e', 'churn', { 2: 100 }, { state });
+    const one = endpoint('e', serving('churn', { 2: 100 }, { state }));
     expect(progressOf(one, wanted)).toBe(progress);
   });
 
   it('is under way while the version loads behind what served before', () => {
     const one = endpoint(
       'e',
-      'churn',
-      { 1: 100 },
-      { replicas: replicas(1, 2) }
+      serving('churn', { 1: 100 }, { replicas: replicas(1, 2) })
     );
     expect(progressOf(one, wanted)).toBe('under_way');
   });
 
   it('has failed when the version was taken away and the other serves on', () => {
-    const one = endpoint('e', 'churn', { 1: 100 }, { replicas: replicas(1) });
+    const one = endpoint(
+      'e',
+      serving('churn', { 1: 100 }, { replicas: replicas(1) })
+    );
     expect(progressOf(one, wanted)).toBe('failed');
   });
 });
 
 describe('what an endpoint serves', () => {
   it('counts shares over zero only', () => {
-    const one = endpoint('e', 'churn', { 1: 0, 2: 100 });
+    const one = endpoint('e', serving('churn', { 1: 0, 2: 100 }));
     expect(isServedAlone(one, wanted)).toBe(true);
     expect(servedBy(one)).toEqual(['churn/2']);
   });
 
   it('is something else where the model is another of the same number', () => {
-    expect(isServedAlone(endpoint('e', 'iris', { 2: 100 }), wanted)).toBe(
-      false
-    );
+    expect(
+      isServedAlone(endpoint('e', serving('iris', { 2: 100 })), wanted)
+    ).toBe(false);
   });
 });

@@ -1,9 +1,9 @@
-import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import { IModelVersion, IStatus } from '../api';
 import { IViewContext } from '../context';
 import { refusal } from '../endpoints/rights';
+import { FoldButton } from '../fold';
 import { Since } from '../hub/since';
 import { Button, Text } from '../react';
 import { DeployForm } from './deploy';
@@ -23,20 +23,12 @@ export function Version(
   const [open, setOpen] = React.useState(false);
   const [deploying, setDeploying] = React.useState(false);
   const id = React.useId();
-  const Caret = open ? caretDownIcon : caretRightIcon;
   return (
     <li className="mj-Models-version">
       <div className="mj-Models-line">
-        <button
-          type="button"
-          className="mj-Models-toggle"
-          aria-expanded={open}
-          aria-controls={id}
-          onClick={() => setOpen(!open)}
-        >
-          <Caret.react tag="span" className="mj-Section-caret" />
+        <FoldButton open={open} controls={id} onClick={() => setOpen(!open)}>
           {trans.__('Version %1', version.version)}
-        </button>
+        </FoldButton>
         <span className="mj-Models-chips">
           {props.aliases.map(alias => (
             <Chip key={alias} label={trans.__('Alias')} name={alias} />

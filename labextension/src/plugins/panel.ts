@@ -3,11 +3,13 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 
 import { CommandIDs } from '../commands';
-import { Panel, PANEL_ID } from '../panel';
+import { Panel, PANEL_ID, SECTIONS } from '../panel';
 import { IMlops } from '../tokens';
+import { followSettings } from './shown';
 
 /** The sidebar. */
 export const panel: JupyterFrontEndPlugin<void> = {
@@ -15,15 +17,19 @@ export const panel: JupyterFrontEndPlugin<void> = {
   description: 'The sidebar: endpoints, models, audit history, hub.',
   autoStart: true,
   requires: [IMlops],
-  optional: [IStateDB, ILayoutRestorer],
+  optional: [IStateDB, ILayoutRestorer, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     mlops: IMlops,
     state: IStateDB | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null
   ): void => {
     const { store, trans } = mlops;
     const widget = new Panel({ store, trans, state, commands: app.commands });
+    void followSettings(settings, wants => {
+      widget.sections = SECTIONS.filter(id => wants(`${id}Section`));
+    });
     app.shell.add(widget, 'right', { rank: 900, type: 'MLOps' });
     restorer?.add(widget, PANEL_ID);
     app.commands.addCommand(CommandIDs.openPanel, {

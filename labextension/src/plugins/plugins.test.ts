@@ -9,13 +9,24 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { CommandRegistry } from '@lumino/commands';
 import { DisposableDelegate } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
-import { describe, expect, it } from 'vitest';
+import { Widget } from '@lumino/widgets';
+import { describe, expect, it, vi } from 'vitest';
 
-import { endpoint, serve, status, trans } from '../../test/samples';
+import schema from '../../schema/panel.json';
+import {
+  endpoint,
+  hubInfo,
+  serve,
+  serving,
+  status,
+  trans
+} from '../../test/samples';
 import { CommandIDs } from '../commands';
 import plugins from '../index';
+import { SECTIONS } from '../panel';
 import { commands } from './commands';
 import { launcher } from './launcher';
+import { panel } from './panel';
 import { running } from './running';
 import { statusbar } from './statusbar';
 import { toolbar } from './toolbar';
@@ -144,12 +155,55 @@ describe('the launcher’s card', () => {
   });
 });
 
+describe('the sidebar', () => {
+  it('has the sections that the settings want, as soon as they do', async () => {
+    const { app, mlops } = start({ versions: [], models: [], hub: hubInfo });
+    const body = document.createElement('div');
+    document.body.append(body);
+    const sidebar: Widget[] = [];
+    const shell = {
+      add: (widget: Widget) => {
+        sidebar.push(widget);
+        Widget.attach(widget, body);
+      }
+    };
+    const { registry: settings, set } = registry({ auditSection: false });
+    await panel.activate(
+      Object.assign(app, { shell }),
+      mlops,
+      null,
+      null,
+      settings
+    );
+    const headings = (): (string | null)[] =>
+      [...body.querySelectorAll('h2')].map(one => one.textContent);
+    await vi.waitFor(() =>
+      expect(headings()).toEqual(['Endpoints', 'Models', 'Hub'])
+    );
+    set({ auditSection: false, modelsSection: false, hubSection: false });
+    await vi.waitFor(() => expect(headings()).toEqual(['Endpoints']));
+    sidebar[0].dispose();
+    body.remove();
+  });
+
+  it('has every setting that the schema has, and no other', () => {
+    const known = SECTIONS.map(id => `${id}Section`);
+    const named = Object.keys(schema.properties).filter(name =>
+      name.endsWith('Section')
+    );
+    expect(named).toEqual(known);
+  });
+});
+
 describe('the Running panel', () => {
   it('lists the deployed endpoints with their state', async () => {
-    const gone = endpoint('gone', 'churn', { 1: 100 }, { state: 'undeployed' });
+    const gone = endpoint(
+      'gone',
+      serving('churn', { 1: 100 }, { state: 'undeployed' })
+    );
     gone.spec.deployed = false;
     const { app, mlops } = start({
-      endpoints: [endpoint('churn', 'churn', { 1: 100 }), gone]
+      endpoints: [endpoint('churn', serving('churn', { 1: 100 })), gone]
     });
     const added: IRunningSessions.IManager[] = [];
     const managers = {

@@ -3,33 +3,42 @@
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IDisposable } from '@lumino/disposable';
 
+import { SectionId } from '../section';
+
 const SETTINGS = '@mlops-jupyter/labextension:panel';
 
-export type Part = 'statusBar' | 'launcher' | 'running' | 'versionCheck';
+export type Part =
+  'statusBar' | 'launcher' | 'running' | 'versionCheck' | `${SectionId}Section`;
 
-/** Have the part while the settings want it; where there are no settings, always. */
+/** Tell what the settings want, now and after each change; where there are no settings, all. */
+export async function followSettings(
+  registry: ISettingRegistry | null,
+  tell: (wants: (part: Part) => boolean) => void
+): Promise<void> {
+  let settings: ISettingRegistry.ISettings | undefined;
+  try {
+    settings = await registry?.load(SETTINGS);
+  } catch {
+    // a server without our schema is no reason to hide anything
+  }
+  const read = (): void => tell(part => settings?.composite[part] !== false);
+  settings?.changed.connect(read);
+  read();
+}
+
+/** Have the part while the settings want it. */
 export async function whileShown(
   registry: ISettingRegistry | null,
   part: Part,
   show: () => IDisposable
 ): Promise<void> {
   let shown: IDisposable | undefined;
-  const follow = (wanted: boolean): void => {
-    if (wanted) {
+  await followSettings(registry, wants => {
+    if (wants(part)) {
       shown ??= show();
     } else {
       shown?.dispose();
       shown = undefined;
     }
-  };
-  try {
-    const settings = await registry?.load(SETTINGS);
-    settings?.changed.connect(({ composite }) => {
-      follow(composite[part] !== false);
-    });
-    follow(settings?.composite[part] !== false);
-  } catch {
-    // a server without our schema is no reason to hide anything
-    follow(true);
-  }
+  });
 }

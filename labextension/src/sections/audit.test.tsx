@@ -55,6 +55,25 @@ describe('the section of the sidebar', () => {
     expect(frame.ran).toEqual([[CommandIDs.openRecord, { key: 'id-0' }]]);
   });
 
+  it('names what a change was about', async () => {
+    const control = { kind: 'control', endpoint: undefined };
+    const model = { name: 'churn', version: 2 };
+    const about = { ...control, model };
+    server.add({ ...about, action: 'version.register' });
+    server.add({
+      ...about,
+      action: 'alias.set',
+      detail: { alias: 'champion' }
+    });
+    server.add({ ...about, endpoint: 'churn', action: 'promote' });
+    render(section());
+    const rows = await screen.findAllByRole('option');
+    const said = rows.map(row => row.textContent);
+    expect(said[2]).toMatch(/^Catalogue version .*churn\/2 · user:ann200$/);
+    expect(said[1]).toMatch(/^Set alias .*churn\/2 champion · user:ann200$/);
+    expect(said[0]).toMatch(/^Promote churn.*v2 · user:ann200$/);
+  });
+
   it('opens in a tab with the filter that stands', async () => {
     const state = kept();
     state.values.set('@mlops-jupyter/labextension:audit-filter', {

@@ -33,7 +33,7 @@ export function AuditSection(props: IViewContext): JSX.Element {
   return (
     <Section
       id="audit"
-      title={trans.__('Audit history')}
+      trans={trans}
       state={state}
       actions={
         <>

@@ -7,7 +7,6 @@ import {
 } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
-import { endpoint } from '../../test/endpointserver';
 import {
   cardOf,
   commands,
@@ -18,6 +17,7 @@ import {
   store,
   type
 } from '../../test/endpointview';
+import { endpoint } from '../../test/samples';
 import { ApiError } from '../api';
 import { CommandIDs } from '../commands';
 

@@ -1,11 +1,10 @@
 import { refreshIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
-import { IEndpoint } from '../api';
 import { IViewContext } from '../context';
 import { EndpointList } from '../endpoints/list';
 import { Trouble } from '../endpoints/trouble';
-import { Button, Empty, Loading, Trans, useValue } from '../react';
+import { Button, Empty, Loading, Trans, useReread, useValue } from '../react';
 import { Section } from '../section';
 import { Store } from '../store';
 import { Value } from '../value';
@@ -21,7 +20,7 @@ export function EndpointsSection(props: IViewContext): JSX.Element {
   return (
     <Section
       id="endpoints"
-      title={trans.__('Endpoints')}
+      trans={trans}
       state={state}
       badge={<Count store={store} trans={trans} />}
       actions={
@@ -46,7 +45,9 @@ function Endpoints(props: IViewContext): JSX.Element {
   const { store, trans } = props;
   const { value, error } = useValue(store.endpoints);
   const { value: status } = useValue(store.status);
-  useRatesThatEnd(store, value);
+  const called = value?.some(one => one.requests_per_second > 0);
+  // calls that end make no events
+  useReread(store.endpoints, called ? RATES_SECONDS : 0);
   const content = React.useRef<HTMLDivElement>(null);
   const started = React.useRef(false);
   React.useEffect(() => {
@@ -126,23 +127,4 @@ function useKnown<T>(value: Value<T>): T | undefined {
     };
   }, [value]);
   return known;
-}
-
-/** Calls that end make no events, so rates over zero are read again until they are zero. */
-function useRatesThatEnd(
-  store: Store,
-  endpoints: IEndpoint[] | undefined
-): void {
-  const called = endpoints?.some(one => one.requests_per_second > 0) ?? false;
-  React.useEffect(() => {
-    if (!called) {
-      return;
-    }
-    const timer = window.setInterval(() => {
-      if (!document.hidden) {
-        store.endpoints.invalidate();
-      }
-    }, RATES_SECONDS * 1000);
-    return () => window.clearInterval(timer);
-  }, [store, called]);
 }

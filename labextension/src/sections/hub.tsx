@@ -21,7 +21,7 @@ import { Section } from '../section';
 export function HubSection(props: IViewContext): JSX.Element {
   const { trans } = props;
   return (
-    <Section id="hub" title={trans.__('Hub')} state={props.state}>
+    <Section id="hub" trans={trans} state={props.state}>
       <Hub {...props} />
     </Section>
   );

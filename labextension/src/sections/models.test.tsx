@@ -10,7 +10,14 @@ import {
 import React from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { endpoint, serve, status, trans, version } from '../../test/samples';
+import {
+  endpoint,
+  serve,
+  serving,
+  status,
+  trans,
+  version
+} from '../../test/samples';
 import { ApiError } from '../api';
 import { CommandIDs } from '../commands';
 import { ModelsSection } from './models';
@@ -196,9 +203,11 @@ describe('a deployment from here', () => {
   it('serves the version at an endpoint of the model’s name, and shows how it goes', async () => {
     const coming = endpoint(
       'churn',
-      'churn',
-      { 2: 100 },
-      { state: 'loading', reason: 'Version 2: it is loading.' }
+      serving(
+        'churn',
+        { 2: 100 },
+        { state: 'loading', reason: 'Version 2: it is loading.' }
+      )
     );
     const { asked, answers, say } = show({ ...SERVER, deploy: coming });
     await unfold('Deploy version 2');
@@ -215,7 +224,7 @@ describe('a deployment from here', () => {
         { revision: 0, scaling: undefined }
       ]
     ]);
-    answers.endpoints = [endpoint('churn', 'churn', { 2: 100 })];
+    answers.endpoints = [endpoint('churn', serving('churn', { 2: 100 }))];
     say({ what: 'endpoint', name: 'churn' });
     await screen.findByText('churn answers with version 2.');
   });
@@ -223,9 +232,11 @@ describe('a deployment from here', () => {
   it('that fails says why', async () => {
     const failed = endpoint(
       'churn',
-      'churn',
-      { 2: 100 },
-      { state: 'failed', reason: 'No module named x.' }
+      serving(
+        'churn',
+        { 2: 100 },
+        { state: 'failed', reason: 'No module named x.' }
+      )
     );
     show({ ...SERVER, deploy: failed, endpoints: [] });
     await unfold('Deploy version 2');
@@ -237,7 +248,7 @@ describe('a deployment from here', () => {
   it.each([true, false])(
     'asks before it replaces another version (answer: %s)',
     async sure => {
-      const present = endpoint('churn', 'churn', { 1: 100 });
+      const present = endpoint('churn', serving('churn', { 1: 100 }));
       answered.confirm.mockResolvedValue(sure);
       const { asked } = show({
         ...SERVER,
@@ -268,13 +279,15 @@ describe('a deployment from here', () => {
   it('carries the scaling that was chosen', async () => {
     const { asked } = show({
       ...SERVER,
-      deploy: endpoint('churn', 'churn', { 2: 100 })
+      deploy: endpoint('churn', serving('churn', { 2: 100 }))
     });
     await unfold('Deploy version 2');
     fireEvent.change(screen.getByLabelText('Scaling'), {
       target: { value: 'elastic' }
     });
-    fireEvent.change(screen.getByLabelText('Most'), { target: { value: '3' } });
+    fireEvent.change(screen.getByLabelText('Most replicas'), {
+      target: { value: '3' }
+    });
     await click('Deploy');
     await waitFor(() =>
       expect(asked.find(([name]) => name === 'deploy')?.[3]).toMatchObject({
@@ -300,7 +313,7 @@ describe('a deployment from here', () => {
   );
 
   it('shows the present state when somebody was quicker', async () => {
-    const present = endpoint('churn', 'churn', { 2: 100 });
+    const present = endpoint('churn', serving('churn', { 2: 100 }));
     show({
       ...SERVER,
       deploy: new ApiError(409, 'revision_conflict', 'Changed.', '', ''),

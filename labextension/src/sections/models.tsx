@@ -19,7 +19,7 @@ const MANY = 10;
 /** The registered models: versions, aliases, where they came from, and their deployment. */
 export function ModelsSection(props: IViewContext): JSX.Element {
   return (
-    <Section id="models" title={props.trans.__('Models')} state={props.state}>
+    <Section id="models" trans={props.trans} state={props.state}>
       <Models {...props} />
     </Section>
   );
