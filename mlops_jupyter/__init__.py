@@ -12,18 +12,31 @@ __version__ = "0.1.0"
 
 _VERBS = (
     "audit",
+    "cancel",
+    "data",
     "deploy",
     "endpoint",
     "endpoints",
+    "fact",
+    "metric",
     "models",
     "predict",
     "promote",
     "register",
     "rollback",
+    "run",
+    "runs",
     "scale",
+    "schedule",
+    "schedules",
     "status",
+    "sweep",
     "traffic",
+    "train",
     "undeploy",
+)
+_TRAINING = frozenset(
+    ("cancel", "data", "fact", "metric", "run", "runs", "schedule", "schedules", "sweep", "train")
 )
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_VERBS]  # noqa: PLE0604
 
@@ -52,7 +65,8 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 def __getattr__(name: str) -> object:
     if name not in _VERBS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("mlops_jupyter.notebook.verbs"), name)
+    room = "training" if name in _TRAINING else "verbs"
+    return getattr(import_module(f"mlops_jupyter.notebook.{room}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,15 @@
 from typing import Any
 
+from mlops_jupyter.notebook.training import cancel as cancel
+from mlops_jupyter.notebook.training import data as data
+from mlops_jupyter.notebook.training import fact as fact
+from mlops_jupyter.notebook.training import metric as metric
+from mlops_jupyter.notebook.training import run as run
+from mlops_jupyter.notebook.training import runs as runs
+from mlops_jupyter.notebook.training import schedule as schedule
+from mlops_jupyter.notebook.training import schedules as schedules
+from mlops_jupyter.notebook.training import sweep as sweep
+from mlops_jupyter.notebook.training import train as train
 from mlops_jupyter.notebook.verbs import audit as audit
 from mlops_jupyter.notebook.verbs import deploy as deploy
 from mlops_jupyter.notebook.verbs import endpoint as endpoint

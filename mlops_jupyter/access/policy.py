@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from mlops_jupyter.types import Caller, Forbidden
 
-Action = Literal["read", "invoke", "deploy", "audit", "token", "hub"]
+Action = Literal["read", "invoke", "deploy", "run", "audit", "token", "hub"]
 ACTIONS: frozenset[str] = frozenset(get_args(Action))
 
 

@@ -80,7 +80,9 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--caller", "--by", metavar="WHO", help="user:ada or app:billing; a bare name is a user"
     )
-    parser.add_argument("--kind", choices=("prediction", "control", "access", "gap", "system"))
+    parser.add_argument(
+        "--kind", choices=("prediction", "control", "run", "access", "gap", "system")
+    )
     parser.add_argument("--status", type=int, metavar="CODE", help="an HTTP status")
     parser.add_argument("--failed", action="store_true", help="refused or failed only")
     parser.add_argument("--since", metavar="TIME", help="24h, 7d, or ISO 8601")

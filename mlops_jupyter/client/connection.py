@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SECONDS = 5.0
+DYING_SECONDS = 1.0
 ANSWER_SECONDS = 600.0
 """Longest wait for an answer; each endpoint's own deadline is far shorter."""
 
@@ -166,6 +167,8 @@ class Connection:
             raise lost(error) from error
 
     def _reopen(self, client: httpx.Client, hub: RunningHub, error: Exception) -> httpx.Client:
+        # the process of a hub that was killed is there a little longer than its sockets
+        wait_until_gone(hub, DYING_SECONDS)
         with self._lock:
             # another thread may have been quicker
             if self._opened is not None and self._opened[0] is client:

@@ -57,6 +57,16 @@ class Home:
         return self.root / "environments"
 
     @property
+    def runs(self) -> Path:
+        """A folder for each run."""
+        return self.root / "runs"
+
+    @property
+    def notebooks(self) -> Path:
+        """What runs execute, by digest."""
+        return self.root / "notebooks"
+
+    @property
     def logs(self) -> Path:
         """Output of the hub and the workers."""
         return self.root / "logs"
@@ -80,7 +90,14 @@ def open_home(root: Path) -> Home:
         if root.stat().st_uid != os.geteuid():
             raise PermissionError("it belongs to another user")
         root.chmod(0o700)
-        for folder in (home.keys, home.models, home.environments, home.logs, home.logs / "workers"):
+        for folder in (
+            home.keys,
+            home.models,
+            home.environments,
+            home.runs,
+            home.logs,
+            home.logs / "workers",
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root):
             pass

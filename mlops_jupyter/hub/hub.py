@@ -31,6 +31,7 @@ from mlops_jupyter.hub.fleet import Fleet
 from mlops_jupyter.hub.history import History
 from mlops_jupyter.hub.home import Home, local_token
 from mlops_jupyter.hub.hub_routes import HubInfo, HubRoutes
+from mlops_jupyter.hub.jobs import Jobs
 from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.state import State
 from mlops_jupyter.hub.upkeep import close_orphans, keep_ledger
@@ -95,9 +96,11 @@ class Hub:
         query = AuditQuery(reader)
         close_orphans(ledger, query)
         self.endpoints.restore()
+        jobs = Jobs.open(self.home, engine, reader, ledger, notices, target)
+        on_close.push_async_callback(jobs.close)
         history = History(time.monotonic())
         events = EventRoutes(notices, self.endpoints.look, self._hello)
-        self.api = self._make_api(catalogue, gateway, tokens, query, history, events)
+        self.api = self._make_api(catalogue, gateway, tokens, query, history, events, jobs)
         self._http = HttpServer(gateway)
         on_close.push_async_callback(self._close_http)
         on_close.callback(events.close)
@@ -107,6 +110,8 @@ class Hub:
         on_close.push_async_callback(self._end_tasks)
         self._run(autoscale(self.endpoints, history, gateway.since))
         self._run(keep_ledger(ledger))
+        for work in jobs.work():
+            self._run(work)
         return {
             "port": self._http.port,
             "url": self.url,
@@ -179,6 +184,7 @@ class Hub:
         query: AuditQuery,
         history: History,
         events: EventRoutes,
+        jobs: Jobs,
     ) -> Api:
         state = self._state
         about = HubRoutes(
@@ -192,7 +198,13 @@ class Hub:
         endpoints = EndpointRoutes(self.endpoints, gateway, history, self.home, lambda: self.url)
         audit = AuditRoutes(self._ledger, query, self.home.database, state)
         api = Api(
-            [*about.routes(), *endpoints.routes(), *audit.routes(), *events.routes()],
+            [
+                *about.routes(),
+                *endpoints.routes(),
+                *jobs.routes(),
+                *audit.routes(),
+                *events.routes(),
+            ],
             record=state.record,
             port=lambda: self._http.port,
         )

@@ -103,6 +103,19 @@ class Notices:
         """A version of `model` was catalogued, or what is known of one has changed."""
         self._note(("version", model), {"event": "version", "model": model})
 
+    def run(self, run: str, state: str) -> None:
+        """A run has changed; what has not ended is told of as ``running`` or ``queued``."""
+        if self._listeners:
+            self._note(("run", run), {"event": "run", "id": run, "state": state})
+
+    def sweep(self, sweep: str) -> None:
+        """A run of a sweep has ended, or the sweep has."""
+        self._note(("sweep", sweep), {"event": "sweep", "id": sweep})
+
+    def schedule(self, name: str) -> None:
+        """A schedule has changed, or has started something."""
+        self._note(("schedule", name), {"event": "schedule", "name": name})
+
     def _note(self, subject: Subject, event: Event) -> None:
         for listener in self._listeners:
             listener.note(subject, event)

@@ -5,10 +5,12 @@ Records hold no floats: what may be one is written as the text that a user would
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Any
 
 from mlops_jupyter.access import on_behalf_of
-from mlops_jupyter.types import Caller, EndpointSpec, ModelVersion, Traffic
+from mlops_jupyter.types import Caller, EndpointSpec, ModelVersion, RunStatus, Traffic
 
 Record = dict[str, Any]
 
@@ -39,6 +41,72 @@ def control(
         record["endpoint"] = endpoint
     record.update({name: value for name, value in fields.items() if value is not None})
     return record
+
+
+def subject(caller: Caller | None) -> str:
+    """Whose wish it is: of whom the caller acts for, else his own; ``hub`` without a caller."""
+    if caller is None:
+        return "hub"
+    behalf = on_behalf_of(caller)
+    return behalf["sub"] if behalf else caller.subject
+
+
+def run(action: str, status: RunStatus, caller: Caller | None) -> Record:
+    """A record of a run that was submitted, started, cancelled or has ended."""
+    spec = status.spec
+    about: Record = {
+        "id": status.id,
+        "notebook": spec.notebook,
+        "state": status.state,
+        "trigger": spec.trigger.kind,
+        "attempt": status.attempt,
+    }
+    about |= {
+        name: value
+        for name, value in {
+            "of": spec.trigger.of,
+            "sweep": spec.sweep,
+            "exit_code": status.exit_code,
+            "signal": status.signal,
+            "mlflow_run": status.mlflow_run_id,
+        }.items()
+        if value is not None
+    }
+    record: Record = {"kind": "run", "action": action, "run": about}
+    if caller is not None:
+        record.update(_who(caller))
+    elif action == "run.submit":
+        record["actor"] = {"sub": "hub", "kind": "hub", "method": "rule", "token_id": None}
+    if action == "run.submit":
+        record["code"] = {"notebook": spec.notebook, "notebook_sha256": spec.notebook_sha256}
+        record["detail"] = _parameters(spec.parameters)
+    if action == "run.end":
+        record |= {"status": _RUN_STATUS.get(status.state, 500), "detail": _outcome(status)}
+        if status.state != "succeeded":
+            record["error"] = status.code or status.state
+    return record
+
+
+_RUN_STATUS = {"succeeded": 200, "cancelled": 499, "timed_out": 504, "skipped": 409}
+_SHOWN_TEXT = 8_192
+
+
+def _parameters(values: dict[str, Any]) -> Record:
+    """Parameters as text, as far as a record has room; their digest in any case."""
+    text = json.dumps(values, sort_keys=True)
+    detail: Record = {"parameters_sha256": sha256(text.encode()).hexdigest()}
+    if len(text) <= _SHOWN_TEXT:
+        detail["parameters"] = text
+    return detail
+
+
+def _outcome(status: RunStatus) -> Record:
+    detail: Record = {"reason": status.reason[:1000]} if status.reason else {}
+    if status.metrics:
+        detail["metrics"] = json.dumps(status.metrics, sort_keys=True)[:_SHOWN_TEXT]
+    if status.models:
+        detail["models"] = list(status.models)
+    return detail
 
 
 def access(action: str, caller: Caller, **detail: Any) -> Record:

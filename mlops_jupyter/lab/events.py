@@ -29,7 +29,16 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "what": {
             "type": "string",
-            "enum": ["endpoint", "records", "version", "hub", "pulse"],
+            "enum": [
+                "endpoint",
+                "records",
+                "version",
+                "run",
+                "sweep",
+                "schedule",
+                "hub",
+                "pulse",
+            ],
             "title": "What changed",
             "description": "hub: it started, stopped or was lost, so that anything may differ; "
             "pulse: nothing did, and whatever will is going to be told.",
@@ -37,7 +46,12 @@ SCHEMA: dict[str, Any] = {
         "name": {
             "type": "string",
             "title": "Name",
-            "description": "The endpoint, or the model of a version.",
+            "description": "The endpoint, the model of a version, the run, sweep or schedule.",
+        },
+        "state": {
+            "type": "string",
+            "title": "State",
+            "description": "The run's state now.",
         },
         "size": {
             "type": "integer",
@@ -47,6 +61,15 @@ SCHEMA: dict[str, Any] = {
     },
     "additionalProperties": False,
 }
+
+_NAMED = {
+    "endpoint": "name",
+    "version": "model",
+    "run": "id",
+    "sweep": "id",
+    "schedule": "name",
+}
+"""What changes, and how the hub's event names it."""
 
 INTEREST_SECONDS = 600.0
 """For how long after the last request somebody is thought to look."""
@@ -171,11 +194,13 @@ def event_of(said: Mapping[str, Any]) -> dict[str, Any] | None:
     """Jupyter's event for a line of the hub's, or None for one that means nothing to a page."""
     if not said:
         return {"what": "pulse"}
-    what = said.get("event")
-    if what == "endpoint" and isinstance(said.get("name"), str):
-        return {"what": "endpoint", "name": said["name"]}
-    if what == "records" and isinstance(said.get("size"), int):
-        return {"what": "records", "size": said["size"]}
-    if what == "version" and isinstance(said.get("model"), str):
-        return {"what": "version", "name": said["model"]}
-    return None
+    what, size = said.get("event"), said.get("size")
+    if what == "records":
+        return {"what": what, "size": size} if isinstance(size, int) else None
+    name = said.get(_NAMED.get(str(what), ""))
+    if not isinstance(name, str):
+        return None
+    event = {"what": what, "name": name}
+    if what == "run":
+        event["state"] = str(said.get("state", ""))
+    return event

@@ -23,6 +23,7 @@ _NEEDED: dict[str, Action] = {
     "audit": "read",
     "invoke": "execute",
     "deploy": "write",
+    "run": "write",
     "token": "write",
     "hub": "write",
 }

@@ -74,6 +74,7 @@ def _predict(*paths: str) -> list[Allowed]:
 
 
 _ENDPOINT, _RECORD, _MODEL = "/endpoints/{}", "/audit/records/{}", "/v2/models/{}"
+_RUN = "/runs/{}"
 
 TABLE: tuple[Allowed, ...] = (
     *_read("/hub", "/whoami", "/openapi.json", "/versions", "/tokens"),
@@ -86,6 +87,12 @@ TABLE: tuple[Allowed, ...] = (
     *_change("POST", f"{_ENDPOINT}/rollback", f"{_ENDPOINT}/undeploy"),
     *_read(_MODEL, f"{_MODEL}/ready", f"{_MODEL}/versions/{{}}", f"{_MODEL}/versions/{{}}/ready"),
     *_predict(f"{_ENDPOINT}/invocations", f"{_MODEL}/infer", f"{_MODEL}/versions/{{}}/infer"),
+    *_read("/runs", _RUN, f"{_RUN}/log", f"{_RUN}/input", f"{_RUN}/output", f"{_RUN}/html"),
+    *_read("/notebook", "/sweeps", "/sweeps/{}", "/schedules", "/schedules/{}"),
+    *_change("POST", "/runs", f"{_RUN}/cancel", "/sweeps", "/sweeps/{}/cancel"),
+    *_change("PUT", "/schedules/{}"),
+    *_change("DELETE", "/schedules/{}"),
+    *_change("POST", *(f"/schedules/{{}}/{verb}" for verb in ("suspend", "resume", "trigger"))),
     *_read("/audit/records", _RECORD, f"{_RECORD}/input", f"{_RECORD}/output"),
     *_read(f"{_RECORD}/receipt", "/audit/checkpoint", "/audit/key", "/audit/verification"),
     *_read("/audit/export", seconds=CHANGE_SECONDS),

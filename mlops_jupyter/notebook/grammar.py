@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable
 from functools import cache
 
+from mlops_jupyter.notebook import run_grammar
 from mlops_jupyter.notebook.parser import VerbParser, cut
 from mlops_jupyter.types import InvalidRequest, ScalingPolicy, did_you_mean
 
+KINDS = ("prediction", "control", "run", "access", "gap", "system")
 SCALING_WORDS = ("fixed:1", "fixed:2", "elastic:1-4", "serverless", "serverless:0-4,idle=60s")
 
 
@@ -199,7 +201,7 @@ def _audit() -> VerbParser:
     parser.add("--since", default="24h", metavar="TIME", help="24h, 7d, 2026-11-23 …; default 24h")
     parser.add("--until", metavar="TIME", help="as --since")
     parser.add("--by", metavar="CALLER", help="alice, user:alice, app:billing")
-    parser.add("--kind", choices=("prediction", "control", "access", "gap", "system"), help="only")
+    parser.add("--kind", choices=KINDS, help="only")
     parser.add("--failed", action="store_true", help="only what failed or was refused")
     parser.add("--text", metavar="WORDS", help="search the records' text")
     parser.add("--limit", type=_whole, default=20, metavar="N", help="records a page; default 20")
@@ -236,6 +238,9 @@ _BUILDERS: dict[str, Callable[[], VerbParser]] = {
     "rollback": _rollback,
     "undeploy": _undeploy,
     "audit": _audit,
+    "train": run_grammar.train,
+    "runs": run_grammar.runs,
+    "schedule": run_grammar.schedule,
 }
 VERBS = tuple(_BUILDERS)
 

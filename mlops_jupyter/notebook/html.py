@@ -25,6 +25,12 @@ _STATE_COLOURS = {
     "pending": "var(--jp-warn-color1,#f57c00)",
     "degraded": "var(--jp-warn-color1,#f57c00)",
     "failed": "var(--jp-error-color1,#d32f2f)",
+    "queued": "var(--jp-warn-color1,#f57c00)",
+    "starting": "var(--jp-info-color1,#0288d1)",
+    "running": "var(--jp-info-color1,#0288d1)",
+    "succeeded": "var(--jp-success-color1,#388e3c)",
+    "timed_out": "var(--jp-error-color1,#d32f2f)",
+    "lost": "var(--jp-error-color1,#d32f2f)",
 }
 _OTHER_STATE = "var(--jp-ui-font-color2,currentColor)"
 # Cf: marks that reorder or hide text; Cc: control characters, ANSI escapes among them; Cs, Zl, Zp.

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from IPython.core.magic import no_var_expand, output_can_be_silenced
 
-from mlops_jupyter.notebook import completion
+from mlops_jupyter.notebook import completion, run_magics
 from mlops_jupyter.notebook.grammar import VERBS, parser_of
 from mlops_jupyter.notebook.live import LiveOutput, Working
 from mlops_jupyter.notebook.parser import (
@@ -264,6 +264,9 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, Context], Any]] = {
     "rollback": _rollback,
     "undeploy": _undeploy,
     "audit": _audit,
+    "train": run_magics.train,
+    "runs": run_magics.runs,
+    "schedule": run_magics.schedule,
 }
 
 

@@ -11,6 +11,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from mlops_jupyter.types import InvalidRequest, MlopsError
@@ -138,8 +139,33 @@ def set_alias(name: str, alias: str, version: int, only_from: int | None = None)
     return {"before": before, "moved": moved}
 
 
+def log_run(folder: str) -> Any:
+    """Write the finished run in `folder`, whose ``record.json`` describes it, to MLflow."""
+    import msgspec
+
+    from mlops_jupyter.registry import run_log
+
+    record = msgspec.json.decode((Path(folder) / "record.json").read_bytes())
+    return run_log.log_run(record, folder)
+
+
+def start_sweep(sweep: dict[str, Any]) -> Any:
+    """Make MLflow's parent run of a sweep; its id."""
+    from mlops_jupyter.registry import run_log
+
+    return run_log.start_sweep(sweep)
+
+
+def end_sweep(sweep: dict[str, Any]) -> Any:
+    """Close MLflow's parent run of a sweep; its id."""
+    from mlops_jupyter.registry import run_log
+
+    return run_log.end_sweep(sweep)
+
+
 _OPERATIONS: dict[str, Callable[..., Any]] = {
-    work.__name__: work for work in (models, versions, resolve, set_alias)
+    work.__name__: work
+    for work in (models, versions, resolve, set_alias, log_run, start_sweep, end_sweep)
 }
 
 

@@ -80,7 +80,7 @@ class LocalTarget:
     ) -> None:
         self._environments = Environments(environments)
         self._logs = logs
-        self._gpus = gpus or GpuInventory()
+        self.inventory = self._gpus = gpus or GpuInventory()
         self._available_bytes = available_bytes
         self._max_replicas = _max_replicas()
         self._warm: dict[str, _Warm] = {}

@@ -44,6 +44,7 @@ from mlops_jupyter.types.run import (
 )
 from mlops_jupyter.types.scaling import ScalingPolicy
 from mlops_jupyter.types.schedule import ScheduleSpec, ScheduleStatus
+from mlops_jupyter.types.sweep import SweepSpec, SweepStatus
 from mlops_jupyter.types.version import Environment, Lineage, ModelVersion
 
 __all__ = [
@@ -80,6 +81,8 @@ __all__ = [
     "ScalingPolicy",
     "ScheduleSpec",
     "ScheduleStatus",
+    "SweepSpec",
+    "SweepStatus",
     "TooLarge",
     "Traffic",
     "Trigger",

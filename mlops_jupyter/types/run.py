@@ -107,6 +107,8 @@ class RunSpec:
         How often a failed attempt is repeated, and the first pause, doubled each time.
     sweep
         Id of the sweep that the run belongs to.
+    notify
+        URL that is told of its end, signed; empty for none.
     """
 
     notebook: str
@@ -124,6 +126,7 @@ class RunSpec:
     backoff_seconds: float = 10.0
     trigger: Trigger = Trigger()
     sweep: str | None = None
+    notify: str = ""
 
     def __post_init__(self) -> None:
         problem = ""

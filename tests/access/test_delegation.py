@@ -81,6 +81,6 @@ def test_a_header_that_cannot_be_understood_is_refused_without_its_words(said):
 
 
 def test_what_everybody_may_do_can_be_listed():
-    assert rights(OWNER) == ("read", "invoke", "deploy", "audit", "token", "hub")
+    assert rights(OWNER) == ("read", "invoke", "deploy", "run", "audit", "token", "hub")
     assert rights(acting_for(OWNER, claim())) == rights(OWNER)
     assert rights(APP) == ()

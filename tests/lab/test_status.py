@@ -27,7 +27,7 @@ async def test_the_status_says_that_no_hub_runs_and_starts_none(own_home, ask):
             "method": "jupyter-token",
             "proven": False,
         },
-        "rights": ["read", "audit", "invoke", "deploy", "token", "hub"],
+        "rights": ["read", "audit", "invoke", "deploy", "run", "token", "hub"],
         "events": False,
     }
     assert hub_pid(own_home) is None

@@ -4,6 +4,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from mlops_jupyter.notebook import verbs
+from mlops_jupyter.notebook.grammar import VERBS
 from mlops_jupyter.notebook.live import Working
 from mlops_jupyter.types import InvalidRequest
 
@@ -142,7 +143,7 @@ def test_help_is_printed_and_nothing_is_called(shell, called, capsys):
 
 def test_help_on_everything_lists_every_verb(shell, capsys):
     run(shell, "%mlops help")
-    assert len(capsys.readouterr().out.splitlines()) == 10
+    assert len(capsys.readouterr().out.splitlines()) == len(VERBS)
 
 
 def test_an_unknown_verb_is_refused_with_the_closest_one(shell):

@@ -1,0 +1,268 @@
+"""Routes on runs and on the notebooks that they execute."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mlops_jupyter.hub.routes import Call, Route
+from mlops_jupyter.hub.run_store import RunFilter
+from mlops_jupyter.hub.runs import Runs
+from mlops_jupyter.hub.submission import described, prepare, read_notebook
+from mlops_jupyter.hub.webhooks import check_url
+from mlops_jupyter.serving.messages import Response
+from mlops_jupyter.types import (
+    InvalidRequest,
+    NotFound,
+    Resources,
+    RunSpec,
+    RunStatus,
+    Trigger,
+)
+
+MAX_WAIT_SECONDS = 3600.0
+MAX_PAGE = 10_000
+LOG_BYTES = 256 * 1024
+_HTML = "text/html; charset=utf-8"
+_NOTEBOOK = "application/x-ipynb+json"
+
+
+class RunBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A notebook to run, and how.
+
+    `parameters` are values, `texts` what somebody typed; `values` are secrets whose references
+    were resolved by the client, and are never written anywhere.
+    """
+
+    notebook: str
+    parameters: dict[str, Any] = {}
+    texts: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    values: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    kernel: str = ""
+    folder: str = ""
+    output: str | None = None
+    resources: Resources = Resources()
+    cell_seconds: float | None = None
+    run_seconds: float | None = None
+    retries: int = 0
+    backoff_seconds: float = 10.0
+    notify: str = ""
+
+    def spec(self) -> RunSpec:
+        """The run that is asked for, its notebook not yet read."""
+        return RunSpec(
+            notebook=self.notebook,
+            folder=self.folder,
+            kernel=self.kernel,
+            parameters=self.parameters,
+            secrets=self.secrets,
+            environment=self.environment,
+            output=self.output,
+            resources=self.resources,
+            cell_seconds=self.cell_seconds,
+            run_seconds=self.run_seconds,
+            retries=self.retries,
+            backoff_seconds=self.backoff_seconds,
+            trigger=Trigger("hand"),
+            notify=check_url(self.notify) if self.notify else "",
+        )
+
+
+class RunPage(msgspec.Struct):
+    """Runs, newest first, without their cells and records; `next` is the next page's cursor."""
+
+    runs: list[RunStatus]
+    next: str | None
+
+
+class WaitQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Seconds to wait until the run has ended."""
+
+    wait: float = 0.0
+
+
+class LogQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which stream, and from which byte on."""
+
+    stream: str = "stdout"
+    offset: int = 0
+
+
+class LogPart(msgspec.Struct):
+    """A part of a run's output; `next` is the offset to go on from."""
+
+    text: str
+    next: int
+    ended: bool
+
+
+class NotebookQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The absolute path of a notebook."""
+
+    path: str
+
+
+class RunRoutes:
+    """Handlers of the routes on runs."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    def routes(self) -> list[Route]:
+        """The table's part."""
+        one = "/runs/{id}"
+        return [
+            Route(
+                "GET", "/runs", "read", "Runs, newest first.", self._page, RunPage,
+                query=RunFilter, errors=(400,),
+            ),
+            Route(
+                "POST", "/runs", "run", "Run a notebook.", self._submit, RunStatus, status=201,
+                query=WaitQuery, body=RunBody, errors=(400, 404, 413, 503), changes=True,
+            ),
+            Route(
+                "GET", one, "read", "One run with its cells and record.", self._show, RunStatus,
+                query=WaitQuery, errors=(404,),
+            ),
+            Route(
+                "POST", f"{one}/cancel", "run", "End a run.", self._cancel, RunStatus,
+                query=WaitQuery, errors=(404, 409, 503), changes=True,
+            ),
+            Route(
+                "GET", f"{one}/log", "read", "What the kernel printed.", self._log, LogPart,
+                query=LogQuery, errors=(400, 404),
+            ),
+            Route(
+                "GET", f"{one}/input", "read", "The notebook as it was accepted.",
+                self._file("input", _NOTEBOOK), _NOTEBOOK, errors=(404,),
+            ),
+            Route(
+                "GET", f"{one}/output", "read", "The executed notebook, as far as it came.",
+                self._file("output", _NOTEBOOK), _NOTEBOOK, errors=(404,),
+            ),
+            Route(
+                "GET", f"{one}/html", "read", "The executed notebook as a page.",
+                self._file("html", _HTML), _HTML, errors=(404,),
+            ),
+            Route(
+                "GET", "/notebook", "read", "A notebook's kernel and parameters.",
+                self._notebook, dict[str, Any], query=NotebookQuery, errors=(400, 404, 413),
+            ),
+        ]  # fmt: skip
+
+    async def _page(self, call: Call) -> Any:
+        wanted: RunFilter = call.query
+        if not 1 <= wanted.limit <= MAX_PAGE:
+            raise InvalidRequest(
+                f"A page cannot have {wanted.limit} runs.",
+                fix=f"Ask for 1 to {MAX_PAGE}.",
+                code="invalid_query",
+            )
+        cursor = wanted.before
+        if cursor is not None and not _is_cursor(cursor):
+            raise InvalidRequest(
+                "The cursor is not one of a page of runs.",
+                fix="Use 'next' of the page before.",
+                code="invalid_query",
+            )
+        runs, following = self._runs.page(wanted)
+        return {"runs": runs, "next": following}
+
+    async def _submit(self, call: Call) -> Any:
+        body: RunBody = call.body
+        wait = _checked(call.query.wait)
+        prepared = await asyncio.to_thread(prepare, body.spec(), body.texts)
+        status = self._runs.submit(
+            prepared.spec, prepared.copy, call.caller, values=body.values, record=prepared.record
+        )
+        return await self._until_ended(status.id, wait)
+
+    async def _show(self, call: Call) -> Any:
+        return await self._until_ended(call.path["id"], _checked(call.query.wait))
+
+    async def _cancel(self, call: Call) -> Any:
+        wait = _checked(call.query.wait)
+        status = self._runs.cancel(call.path["id"], call.caller)
+        return await self._until_ended(status.id, wait)
+
+    async def _log(self, call: Call) -> Any:
+        asked: LogQuery = call.query
+        if asked.stream not in ("stdout", "stderr") or asked.offset < 0:
+            raise InvalidRequest(
+                "A run has no such output.",
+                fix="Ask for stream=stdout or stream=stderr, from an offset of 0 or more.",
+                code="invalid_query",
+            )
+        status = self._runs.get(call.path["id"])
+        path = self._runs.log(status.id, asked.stream)
+        data = await asyncio.to_thread(_part, path, asked.offset)
+        return LogPart(data.decode("utf-8", "replace"), asked.offset + len(data), status.ended)
+
+    def _file(self, name: str, media: str) -> Callable[[Call], Any]:
+        async def answer(call: Call) -> Response:
+            path: Path = getattr(self._runs.folder(call.path["id"]), name)
+            try:
+                data = await asyncio.to_thread(path.read_bytes)
+            except OSError:
+                raise NotFound(
+                    "The run has no such file.",
+                    reason="It has not been written yet, or the run never got that far.",
+                    fix="Look again when the run has ended.",
+                    code="no_such_file",
+                ) from None
+            # what a notebook shows must not act as a page of the hub's own
+            sandboxed = (("Content-Security-Policy", "sandbox allow-scripts"),)
+            return Response(200, data, media, sandboxed)
+
+        return answer
+
+    async def _notebook(self, call: Call) -> Any:
+        notebook = await asyncio.to_thread(read_notebook, call.query.path)
+        return described(notebook)
+
+    async def _until_ended(self, run: str, wait: float) -> RunStatus:
+        deadline = time.monotonic() + wait
+        while not (status := self._runs.get(run)).ended and time.monotonic() < deadline:
+            await self._runs.changed(deadline - time.monotonic())
+        return status
+
+
+def _checked(wait: float) -> float:
+    if not 0 <= wait <= MAX_WAIT_SECONDS:
+        raise InvalidRequest(
+            "The query string does not fit.",
+            reason=f"'wait' must be from 0 to {MAX_WAIT_SECONDS:.0f} seconds.",
+            code="invalid_query",
+        )
+    return wait
+
+
+def _is_cursor(text: str) -> bool:
+    at, dash, name = text.partition("-")
+    return bool(dash and at.isdecimal() and at.isascii() and len(at) < 19 and name.isalnum())
+
+
+def _part(path: Path, offset: int) -> bytes:
+    """What follows `offset`, cut after whole characters."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(LOG_BYTES)
+    except FileNotFoundError:
+        return b""
+    # up to three bytes of a character may be missing at the end
+    for cut in range(1, min(4, len(data)) + 1):
+        first = data[-cut]
+        if first & 0xC0 == 0xC0:
+            width = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+            return data[:-cut] if cut < width else data
+        if first < 0x80:
+            break
+    return data
