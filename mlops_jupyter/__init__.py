@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _VERBS = (
     "audit",
     "cancel",
+    "compare",
     "data",
     "deploy",
     "endpoint",
@@ -23,6 +24,7 @@ _VERBS = (
     "predict",
     "promote",
     "register",
+    "rerun",
     "rollback",
     "run",
     "runs",
@@ -35,9 +37,8 @@ _VERBS = (
     "train",
     "undeploy",
 )
-_TRAINING = frozenset(
-    ("cancel", "data", "fact", "metric", "run", "runs", "schedule", "schedules", "sweep", "train")
-)
+_RUN_VERBS = ("cancel", "compare", "data", "fact", "metric", "rerun", "run", "runs")
+_SET_VERBS = ("schedule", "schedules", "sweep", "train")
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_VERBS]  # noqa: PLE0604
 
 
@@ -65,7 +66,7 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 def __getattr__(name: str) -> object:
     if name not in _VERBS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "training" if name in _TRAINING else "verbs"
+    room = "training" if name in (*_RUN_VERBS, *_SET_VERBS) else "verbs"
     return getattr(import_module(f"mlops_jupyter.notebook.{room}"), name)
 
 

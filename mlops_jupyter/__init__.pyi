@@ -1,9 +1,11 @@
 from typing import Any
 
 from mlops_jupyter.notebook.training import cancel as cancel
+from mlops_jupyter.notebook.training import compare as compare
 from mlops_jupyter.notebook.training import data as data
 from mlops_jupyter.notebook.training import fact as fact
 from mlops_jupyter.notebook.training import metric as metric
+from mlops_jupyter.notebook.training import rerun as rerun
 from mlops_jupyter.notebook.training import run as run
 from mlops_jupyter.notebook.training import runs as runs
 from mlops_jupyter.notebook.training import schedule as schedule

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mlops_jupyter.client import Hub
 
 
+# a process that imports MLflow for each hub is for the tests that are about it
+os.environ.setdefault("MLOPS_JUPYTER_PUBLISH_RUNS", "0")
+
+
 @contextmanager
 def state_directory() -> Iterator[Path]:
     """A state directory with a path short enough for a Unix socket; its hub is stopped after."""

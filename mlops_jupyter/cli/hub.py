@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mlops_jupyter.cli import service
 from mlops_jupyter.cli.output import local_time, show_help, write, write_json
 from mlops_jupyter.client import Hub
 from mlops_jupyter.client.home import home_path, running_hub
@@ -31,6 +32,10 @@ def add_commands(nouns: Any) -> None:
         verb = verbs.add_parser(name, help=about)
         verb.add_argument("--json", action="store_true", help="answer as JSON")
         verb.set_defaults(run=run)
+    unit = verbs.add_parser("install-service", help="write a systemd user unit that runs it")
+    unit.add_argument("--start", action="store_true", help="enable and start it, too")
+    unit.add_argument("--json", action="store_true", help="answer as JSON")
+    unit.set_defaults(run=service.install)
     logs = verbs.add_parser("logs", help="what it wrote into its log")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it writes more")
     logs.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="default: 50")

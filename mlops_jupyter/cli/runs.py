@@ -47,11 +47,19 @@ def _add_runs(nouns: Any) -> None:
         ("show", _show, "one run with its cells"),
         ("wait", _wait, "until it has ended; exit status as run --wait"),
         ("cancel", _cancel, "end it"),
+        ("rerun", _rerun, "run it again from its record, and compare; 0 unless it differs"),
+        ("compare", _compare, "how another run compares with it; 0 unless it differs"),
         ("log", _log, "what its kernel printed"),
         ("notebook", _notebook, "the executed notebook"),
     ):
         parser = _verb(verbs, name, run, about)
         parser.add_argument("id", metavar="RUN", help="its id, or a beginning that only it has")
+        if name == "rerun":
+            parser.add_argument("--kernel", default="", help="instead of the recorded environment")
+            parser.add_argument("--wait", action="store_true", help="until it was compared")
+        if name == "compare":
+            parser.add_argument("other", metavar="OTHER", help="the run to compare it with")
+            parser.add_argument("--tolerance", type=float, help="relative; default 1e-6")
         if name == "log":
             parser.add_argument("--stderr", action="store_true", help="standard error instead")
             parser.add_argument("--follow", action="store_true", help="until the run has ended")
@@ -209,6 +217,33 @@ def _wait(parsed: argparse.Namespace) -> int:
 def _cancel(parsed: argparse.Namespace) -> None:
     with reading() as hub:
         _answer(parsed, hub.cancel_run(parsed.id, wait=30.0))
+
+
+def _rerun(parsed: argparse.Namespace) -> int:
+    with starting(parsed) as hub:
+        status = hub.rerun(parsed.id, parsed.kernel)
+        if not parsed.wait:
+            _answer(parsed, status)
+            return 0
+        status = _until_ended(hub, status.id, parsed)
+        while status.state == "succeeded" and "verdict" not in status.record:
+            time.sleep(0.2)
+            status = hub.run_status(status.id)
+        _answer(parsed, status)
+    verdict = status.record.get("verdict", {})
+    if not parsed.json and verdict:
+        write(f"compared   {verdict['text']}")
+    return STATES.get(status.state, 0) or int(verdict.get("kind") == "differs")
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    with reading() as hub:
+        verdict = hub.compare_runs(parsed.id, parsed.other, parsed.tolerance)
+    if parsed.json:
+        write_json(verdict)
+    else:
+        write(verdict["text"])
+    return int(verdict["kind"] == "differs")
 
 
 def _log(parsed: argparse.Namespace) -> None:

@@ -17,6 +17,8 @@ WAIT_SECONDS = 60.0
 """Longest time that one request waits; a longer wait is several."""
 
 SLACK_SECONDS = 30.0
+REBUILD_SECONDS = 1800.0
+"""Longest wait for a recorded environment to be made again."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,29 @@ class RunCalls(Calls):
             timeout=wait + SLACK_SECONDS,
         )
         return decode(response.content, RunStatus)
+
+    def rerun(self, run: str, kernel: str = "") -> RunStatus:
+        """Run a recorded run again: its notebook, parameters, environment and data.
+
+        Parameters
+        ----------
+        kernel
+            Name of a kernelspec to use instead of the recorded environment.
+        """
+        path = f"{_run(run)}/rerun"
+        body = {"kernel": kernel}
+        response = self._connection.request(
+            "POST", path, json_body=body, repeatable=False, timeout=REBUILD_SECONDS
+        )
+        return decode(response.content, RunStatus)
+
+    def compare_runs(self, run: str, other: str, tolerance: float | None = None) -> dict[str, Any]:
+        """How `other` compares with `run`: ``{kind, text, differences, close, …}``."""
+        path = f"{_run(run)}/compare/{quote(other, safe='')}"
+        response = self._connection.request(
+            "GET", path, query={"tolerance": tolerance}, timeout=REBUILD_SECONDS
+        )
+        return decode(response.content, dict[str, Any])
 
     def run_log(self, run: str, stream: str = "stdout", offset: int = 0) -> LogPart:
         """What the run's kernel printed to `stream`, from byte `offset` on, at most 256 KiB."""

@@ -13,8 +13,11 @@ from sqlalchemy.engine import Engine
 from mlops_jupyter.audit import Ledger
 from mlops_jupyter.hub.home import Home
 from mlops_jupyter.hub.notices import Notices
+from mlops_jupyter.hub.publications import Publications, lineage
+from mlops_jupyter.hub.reruns import Reruns
 from mlops_jupyter.hub.routes import Route
 from mlops_jupyter.hub.run_routes import RunRoutes
+from mlops_jupyter.hub.run_start import JUPYTER_PATH
 from mlops_jupyter.hub.run_store import RunStore
 from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.hub.schedule_routes import ScheduleRoutes, SweepRoutes
@@ -41,6 +44,8 @@ class Jobs:
     sweeps: Sweeps
     schedules: Schedules
     webhooks: Webhooks
+    publications: Publications
+    reruns: Reruns
 
     @classmethod
     def open(
@@ -61,10 +66,14 @@ class Jobs:
         )
 
         def environment(run: RunStatus) -> Mapping[str, str]:
-            return _environment(home, run)
+            known = publications.variables(run)
+            # an environment that was made again has its kernelspec apart
+            place = str(run.record.get("jupyter_path") or "")
+            return {**known, "MLOPS_JUPYTER_RUN_USER": run.submitted_by, JUPYTER_PATH: place}
 
-        runs = Runs(store, home.runs, notices, slots, target.inventory, environment)
-        sweeps = Sweeps(SweepStore(engine, reader, ledger), runs, notices)
+        runs = Runs(store, home.runs, notices, slots, target.inventory, environment, lineage)
+        publications = Publications(home.root, runs)
+        sweeps = Sweeps(SweepStore(engine, reader, ledger), runs, notices, publications)
         schedules = Schedules(
             ScheduleStore(engine, reader, ledger), runs, store, notices, home.notebooks
         )
@@ -72,12 +81,14 @@ class Jobs:
         runs.on_end.append(webhooks.run_ended)
         runs.restore()
         sweeps.restore()
-        return cls(runs, sweeps, schedules, webhooks)
+        publications.catch_up(home.runs)
+        reruns = Reruns(runs, publications, home.environments / "runs")
+        return cls(runs, sweeps, schedules, webhooks, publications, reruns)
 
     def routes(self) -> list[Route]:
         """The control API's part."""
         return [
-            *RunRoutes(self.runs).routes(),
+            *RunRoutes(self.runs, self.reruns).routes(),
             *SweepRoutes(self.sweeps).routes(),
             *ScheduleRoutes(self.schedules).routes(),
         ]
@@ -90,17 +101,8 @@ class Jobs:
         """Stop following; what runs goes on."""
         await self.runs.close()
         await self.webhooks.close()
-
-
-def _environment(home: Home, run: RunStatus) -> dict[str, str]:
-    """Variables that let the run's kernel find this hub and say where it came from."""
-    known = {
-        "MLOPS_JUPYTER_HOME": str(home.root),
-        "MLOPS_JUPYTER_NOTEBOOK": run.spec.notebook,
-        "MLOPS_JUPYTER_RUN_USER": run.submitted_by,
-    }
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    return {**known, **({"MLFLOW_TRACKING_URI": uri} if uri else {})}
+        await self.reruns.close()
+        await self.publications.close()
 
 
 def _cpus() -> float:

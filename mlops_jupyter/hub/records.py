@@ -87,6 +87,13 @@ def run(action: str, status: RunStatus, caller: Caller | None) -> Record:
     return record
 
 
+def verdict(status: RunStatus, text: str, kind: str) -> Record:
+    """A record of how a repeated run compares with its original."""
+    about = {"id": status.id, "of": status.spec.trigger.of, "notebook": status.spec.notebook}
+    detail = {"verdict": kind, "text": text[:2000]}
+    return {"kind": "run", "action": "run.verdict", "run": about, "detail": detail}
+
+
 _RUN_STATUS = {"succeeded": 200, "cancelled": 499, "timed_out": 504, "skipped": 409}
 _SHOWN_TEXT = 8_192
 

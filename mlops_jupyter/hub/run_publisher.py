@@ -126,6 +126,11 @@ class RunPublisher:
         """Close MLflow's parent run of a sweep; its id. Raises as `publish`."""
         return str(await self._ask("end_sweep", sweep=msgspec.to_builtins(sweep)))
 
+    async def compare_models(self, first: str, second: str) -> dict[str, Any]:
+        """Whether two registered versions predict the same: digests, deviation. As `publish`."""
+        said: dict[str, Any] = await self._ask("compare_models", first=first, second=second)
+        return said
+
     async def close(self) -> None:
         """Give up what waits, and end the registry's process."""
         self._closed = True

@@ -10,12 +10,14 @@ from typing import Any
 
 import msgspec
 
+from mlops_jupyter.hub.reruns import Reruns
 from mlops_jupyter.hub.routes import Call, Route
 from mlops_jupyter.hub.run_store import RunFilter
 from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.hub.submission import described, prepare, read_notebook
 from mlops_jupyter.hub.webhooks import check_url
 from mlops_jupyter.serving.messages import Response
+from mlops_jupyter.training.compare import TOLERANCE
 from mlops_jupyter.types import (
     InvalidRequest,
     NotFound,
@@ -103,6 +105,18 @@ class LogPart(msgspec.Struct):
     ended: bool
 
 
+class RerunBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A kernelspec to use instead of the recorded environment."""
+
+    kernel: str = ""
+
+
+class CompareQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Relative difference up to which two numbers are the same."""
+
+    tolerance: float = TOLERANCE
+
+
 class NotebookQuery(msgspec.Struct, forbid_unknown_fields=True):
     """The absolute path of a notebook."""
 
@@ -112,8 +126,9 @@ class NotebookQuery(msgspec.Struct, forbid_unknown_fields=True):
 class RunRoutes:
     """Handlers of the routes on runs."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, reruns: Reruns) -> None:
         self._runs = runs
+        self._reruns = reruns
 
     def routes(self) -> list[Route]:
         """The table's part."""
@@ -134,6 +149,15 @@ class RunRoutes:
             Route(
                 "POST", f"{one}/cancel", "run", "End a run.", self._cancel, RunStatus,
                 query=WaitQuery, errors=(404, 409, 503), changes=True,
+            ),
+            Route(
+                "POST", f"{one}/rerun", "run", "Run it again from its record, and compare.",
+                self._rerun, RunStatus, status=201, body=RerunBody,
+                errors=(400, 404, 409, 503), changes=True,
+            ),
+            Route(
+                "GET", f"{one}/compare/{{other}}", "read", "How a run compares with another.",
+                self._compare, dict[str, Any], query=CompareQuery, errors=(400, 404),
             ),
             Route(
                 "GET", f"{one}/log", "read", "What the kernel printed.", self._log, LogPart,
@@ -191,6 +215,18 @@ class RunRoutes:
         wait = _checked(call.query.wait)
         status = self._runs.cancel(call.path["id"], call.caller)
         return await self._until_ended(status.id, wait)
+
+    async def _rerun(self, call: Call) -> Any:
+        return await self._reruns.rerun(call.path["id"], call.body.kernel, call.caller)
+
+    async def _compare(self, call: Call) -> Any:
+        tolerance = call.query.tolerance
+        if not 0 <= tolerance < 1:
+            raise InvalidRequest(
+                "The tolerance must be 0 or more and less than 1.", code="invalid_query"
+            )
+        verdict = await self._reruns.compared(call.path["id"], call.path["other"], tolerance)
+        return verdict.to_dict()
 
     async def _log(self, call: Call) -> Any:
         asked: LogQuery = call.query

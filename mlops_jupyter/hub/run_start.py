@@ -1,16 +1,19 @@
-"""How a run's supervisor is started: detached, with the secrets through a pipe."""
+"""How a run is started: its secrets resolved, its supervisor spawned."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 
+import msgspec
+
 from mlops_jupyter.training.folder import RunFolder, write_atomically
+from mlops_jupyter.training.runner import spawn
 from mlops_jupyter.training.secrets import resolve
 from mlops_jupyter.types import RunSpec, Unavailable
+
+JUPYTER_PATH = "JUPYTER_PATH"
 
 
 def start_supervisor(
@@ -27,7 +30,8 @@ def start_supervisor(
         Secrets whose references were resolved by whoever submitted the run; the others are
         resolved here, in the hub's own environment.
     variables
-        For the kernel; written into the run's folder.
+        For the kernel; written into the run's folder. ``JUPYTER_PATH`` is where its kernelspec is
+        found besides the usual places.
 
     Raises
     ------
@@ -38,29 +42,16 @@ def start_supervisor(
     """
     missing = {name: ref for name, ref in spec.secrets.items() if name not in values}
     known = {**resolve(missing, os.environ), **values}
-    write_atomically(folder.path / "environment.json", json.dumps(dict(variables)).encode())
+    own = dict(variables)
+    places = [place for place in (own.pop(JUPYTER_PATH, ""), os.environ.get(JUPYTER_PATH)) if place]
+    environment = {**os.environ, JUPYTER_PATH: os.pathsep.join(places)} if places else None
     try:
-        with (folder.path / "supervisor.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mlops_jupyter.training.supervisor", str(folder.path)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd=folder.path,
-            )
+        write_atomically(folder.path / "environment.json", msgspec.json.encode(own))
+        return spawn(folder, known, environment)
     except OSError as error:
         raise Unavailable(
             "The run cannot be started.",
             reason=f"{error.strerror or error}.",
-            fix="Free memory or processes on this machine, and run it again.",
+            fix="Free memory, processes or disk on this machine, and run it again.",
             code="cannot_start",
         ) from error
-    assert process.stdin is not None
-    try:
-        process.stdin.write(json.dumps(known).encode())
-        process.stdin.close()
-    except BrokenPipeError:
-        # it has ended already: the look at its folder says so
-        pass
-    return process

@@ -29,6 +29,7 @@ from mlops_jupyter.training.folder import RunFolder
 from mlops_jupyter.training.parameters import json_values
 from mlops_jupyter.training.progress import advance
 from mlops_jupyter.training.queue import Slots, Waiting, choose, never_fits
+from mlops_jupyter.training.runner import clear
 from mlops_jupyter.types import (
     AuditUnavailable,
     Caller,
@@ -67,6 +68,10 @@ class LiveRun:
         Secrets by name, from whoever submitted the run; kept in memory only.
     cancelled_by
         Who asked for its end.
+    facts
+        Finds out what the run is made of, beside it.
+    ended
+        How it ended, where that waits for its facts.
     """
 
     status: RunStatus
@@ -76,6 +81,8 @@ class LiveRun:
     process: Any = None
     gpus: tuple[int, ...] = ()
     cancelled_by: str = ""
+    facts: asyncio.Task[dict[str, Any]] | None = None
+    ended: RunStatus | None = None
     told_to_end: bool = False
     waits_because: str = ""
     tried_at: float = 0.0
@@ -93,6 +100,8 @@ class Runs:
         What the machine has for runs.
     environment
         Gives variables for the kernel of a run.
+    lineage
+        Finds out what a run that starts is made of; called in a thread, never raises.
     """
 
     def __init__(
@@ -103,6 +112,7 @@ class Runs:
         slots: Slots,
         gpus: GpuInventory,
         environment: Callable[[RunStatus], Mapping[str, str]] = lambda run: {},
+        lineage: Callable[[RunStatus, Path], dict[str, Any]] = lambda run, folder: {},
     ) -> None:
         self._store = store
         self._folder = folder
@@ -110,6 +120,7 @@ class Runs:
         self.slots = slots
         self._gpus = gpus
         self._environment = environment
+        self._lineage = lineage
         self._live: dict[str, LiveRun] = {}
         self._woken = asyncio.Event()
         self._change = asyncio.Event()
@@ -255,6 +266,11 @@ class Runs:
         for told in self.on_end:
             told(status)
         return status
+
+    def amend(self, status: RunStatus, *said: dict[str, Any]) -> None:
+        """Keep what has become known of a run that has ended, with records that tell of it."""
+        self._store.save([status], said)
+        self._changed(status)
 
     def drop(self, ids: Sequence[str]) -> None:
         """Remove runs that have ended, with their folders; the ledger keeps its records."""
@@ -412,6 +428,9 @@ class Runs:
             live.starting = False
             live.values = {}
         live.status = started
+        live.facts = asyncio.create_task(
+            asyncio.to_thread(self._lineage, started, live.folder.path)
+        )
         self._woken.set()
         self._changed(started)
 
@@ -432,6 +451,9 @@ class Runs:
 
     def _follow(self, live: LiveRun) -> None:
         """Apply what the run's processes have said since the last look."""
+        if live.ended is not None:
+            self._settle(live, live.ended)
+            return
         if live.process is not None:
             live.process.poll()
         gone = not self._supervised(live)
@@ -448,13 +470,22 @@ class Runs:
         if status.state == "cancelled" and live.cancelled_by:
             status = replace(status, reason=f"Cancelled by {live.cancelled_by}.")
         if status.ended:
-            self._finish(live, status)
+            self._settle(live, status)
         else:
             if status.state != live.status.state:
                 # what the list is asked for by; the ledger has its own records
                 self._store.save([status], ())
             live.status = status
             self._changed(status)
+
+    def _settle(self, live: LiveRun, status: RunStatus) -> None:
+        """End a run, once it is known what it was made of."""
+        live.ended = status
+        if live.facts is not None:
+            if not live.facts.done():
+                return
+            status = replace(status, record={**status.record, **live.facts.result()})
+        self._finish(live, status)
 
     def _supervised(self, live: LiveRun) -> bool:
         if live.folder.supervisor_pid() is not None:
@@ -469,6 +500,7 @@ class Runs:
             status = advance(status, {**result, "event": "end", "t": time.time()})
             if status.ended:
                 return status
+        asyncio.get_running_loop().run_in_executor(None, clear, status.id)
         code = getattr(live.process, "returncode", None)
         how = f" It was ended by signal {-code}." if code is not None and code < 0 else ""
         return replace(

@@ -117,6 +117,7 @@ def prepare(
             "notebook": spec.notebook,
             "stripped_sha256": notebook.stripped_sha256,
             "language": notebook.language,
+            "kernel": notebook.kernel,
         },
     }
     ready = replace(spec, parameters=given, folder=folder, notebook_sha256=notebook.copy_sha256)

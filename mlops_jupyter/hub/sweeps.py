@@ -16,6 +16,7 @@ from typing import Any
 
 from mlops_jupyter.hub import records
 from mlops_jupyter.hub.notices import Notices
+from mlops_jupyter.hub.publications import Publications
 from mlops_jupyter.hub.run_store import RunFilter
 from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.hub.submission import Submission, prepare
@@ -54,12 +55,16 @@ class LiveSweep:
 class Sweeps:
     """All sweeps of the hub and the verbs on them."""
 
-    def __init__(self, store: SweepStore, runs: Runs, notices: Notices) -> None:
+    def __init__(
+        self, store: SweepStore, runs: Runs, notices: Notices, publications: Publications
+    ) -> None:
         self._store = store
         self._runs = runs
         self._notices = notices
         self._live: dict[str, LiveSweep] = {}
+        self._publications = publications
         runs.on_end.append(self._run_ended)
+        publications.on_published.append(self._run_published)
 
     def all(self) -> list[SweepStatus]:
         """Every sweep, newest first."""
@@ -107,6 +112,7 @@ class Sweeps:
         self._store.save(status, _record("sweep.start", status, caller))
         self._live[sweep] = live
         self._runs.parallel[sweep] = spec.parallel
+        await self._publications.begin_sweep(status)
         if first is not None:
             await self._submit(live, first)
         await self._fill(live)
@@ -206,7 +212,15 @@ class Sweeps:
 
     def _run_ended(self, run: RunStatus) -> None:
         live = self._live.get(run.spec.sweep or "")
-        if live is None or run.id not in live.trials:
+        metric = live.status.spec.metric if live else ""
+        unknown = run.state == "succeeded" and metric and metric not in run.metrics
+        # the notebook may have told MLflow alone
+        if not (unknown and self._publications.active):
+            self._run_published(run)
+
+    def _run_published(self, run: RunStatus) -> None:
+        live = self._live.get(run.spec.sweep or "")
+        if live is None or run.id not in live.trials or live.trials[run.id].ended:
             return
         self._tell(live, run)
         if live.search.learns and not live.cancelled_by:
@@ -250,6 +264,7 @@ class Sweeps:
             total=max(status.total, status.done),
         )  # fmt: skip
         self._store.save(live.status, _record("sweep.end", live.status, None))
+        self._publications.end_sweep(live.status)
         del self._live[status.id]
         self._runs.parallel.pop(status.id, None)
         self._notices.sweep(status.id)

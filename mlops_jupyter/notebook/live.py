@@ -136,8 +136,9 @@ class LiveOutput:
         self._width = len(line)
 
 
-def _bundle(view: View) -> dict[str, str]:
-    return {"text/html": view._repr_html_(), "text/plain": repr(view)}
+def _bundle(view: View) -> dict[str, Any]:
+    shown = {"text/html": view._repr_html_(), "text/plain": repr(view)}
+    return {**view._repr_mimebundle_(), **shown}
 
 
 def _show_once(view: View, shell: Any) -> None:

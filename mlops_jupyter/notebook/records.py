@@ -235,6 +235,8 @@ def _what(record: Mapping[str, Any]) -> str:
         words += f" ({record['phase']})"
     if record.get("shadow"):
         words += " (shadow)"
+    if notebook := part(record, "run").get("notebook"):
+        words += f" {str(notebook).rpartition('/')[2]} {part(record, 'run').get('id', '')}"
     return f"{words} {record['endpoint']}" if record.get("endpoint") else words
 
 

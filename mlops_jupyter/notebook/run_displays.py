@@ -84,6 +84,9 @@ def run_html(run: RunStatus) -> Html:
     facts = {"parameters": items(run.spec.parameters, 12), "metrics": items(run.metrics, 12)}
     facts["models"] = ", ".join(run.models)
     parts += [element("div", muted(name), " ", said) for name, said in facts.items() if said]
+    verdict = run.record.get("verdict")
+    if isinstance(verdict, dict):
+        parts.append(element("div", muted("compared"), " ", str(verdict.get("text", ""))))
     if run.error is not None:
         title = f"{run.error.name} in cell {run.error.cell}"
         parts.append(folded(title, block(run.error.traceback or run.error.value)))
@@ -110,6 +113,19 @@ def run_text(run: RunStatus) -> str:
             lines.append(f"{name}: {visible(said)}")
     lines.append(_facts(run))
     return "\n".join(lines)
+
+
+def verdict_html(said: Mapping[str, Any]) -> Html:
+    """How two runs compare."""
+    listed = [
+        element("li", f"{one.get('what')}", " ", muted(str(one.get("detail") or "")))
+        for one in (*said.get("differences", ()), *said.get("close", ()))
+    ]
+    kind = str(said.get("kind", "")).replace("_", " ")
+    parts: list[object] = [element("div", element("strong", kind), " ", str(said.get("text", "")))]
+    if listed:
+        parts.append(element("ul", *listed, style="margin:4px 0"))
+    return panel(*parts)
 
 
 def runs_html(runs: Sequence[RunStatus]) -> Html:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from mlops_jupyter.notebook import run_displays
-from mlops_jupyter.notebook.html import Html
+from mlops_jupyter.notebook.html import Html, visible
 from mlops_jupyter.notebook.views import Pasteable, View
 from mlops_jupyter.types import MlopsError, RunStatus, ScheduleStatus, SweepStatus
 
 if TYPE_CHECKING:
     from mlops_jupyter.client import Hub
 
+JUDGED_SECONDS = 300.0
 LOOK_SECONDS = 0.5
 """How often a picture that follows a run is made anew."""
 
@@ -23,6 +25,28 @@ class RunFailed(MlopsError):
     """A run that was waited for did not succeed."""
 
     code = "run_failed"
+
+
+class Comparison(View):
+    """How two runs compare: ``kind`` is identical, within_tolerance or differs."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self._said = dict(said)
+
+    @property
+    def kind(self) -> str:
+        """``identical``, ``within_tolerance`` or ``differs``."""
+        return str(self._said.get("kind", ""))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict with all differences."""
+        return dict(self._said)
+
+    def _html(self) -> Html:
+        return run_displays.verdict_html(self._said)
+
+    def _text(self) -> str:
+        return visible(self._said.get("text", ""))
 
 
 class RunView(View):
@@ -83,6 +107,21 @@ class RunView(View):
                 left -= LOOK_SECONDS
         if check and view.status.ended:
             view.check()
+        return view
+
+    @property
+    def verdict(self) -> Comparison | None:
+        """How a repeat compares with its original, once that is known."""
+        said = self.status.record.get("verdict")
+        return Comparison(said) if isinstance(said, dict) else None
+
+    def judged(self, seconds: float = JUDGED_SECONDS) -> RunView:
+        """Wait until a repeat was compared, for `seconds` at most; how it stands then."""
+        deadline = time.monotonic() + seconds
+        view = self.refresh()
+        while view.verdict is None and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+            view = view.refresh()
         return view
 
     def check(self) -> None:

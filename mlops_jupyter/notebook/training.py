@@ -17,6 +17,7 @@ from mlops_jupyter.client.size import bytes_of
 from mlops_jupyter.notebook.connection import connected
 from mlops_jupyter.notebook.live import Progress
 from mlops_jupyter.notebook.run_views import (
+    Comparison,
     RunList,
     RunView,
     ScheduleList,
@@ -172,6 +173,34 @@ def run(run_id: str) -> RunView:
     """One run by its id; the beginning of it is enough where only one has it."""
     hub = connected()
     return RunView(hub, hub.run_status(run_id))
+
+
+def rerun(
+    run_id: str,
+    *,
+    kernel: str = "",
+    wait: bool = True,
+    on_progress: Progress | None = None,
+) -> RunView:
+    """Run a recorded run again, with its notebook, parameters, environment and data, and compare.
+
+    The repeat's `verdict` says ``identical``, ``within tolerance …`` or ``differs in: …``.
+
+    Parameters
+    ----------
+    kernel
+        Name of a kernelspec to use instead of the recorded environment.
+    wait
+        Whether to return only when it has ended and was compared.
+    """
+    hub = connected()
+    view = RunView(hub, hub.rerun(run_id, kernel))
+    return view.wait(check=False, look=on_progress or _silent).judged() if wait else view
+
+
+def compare(first: str, second: str, tolerance: float | None = None) -> Comparison:
+    """How one run compares with another: metrics, predictions, cells."""
+    return Comparison(connected().compare_runs(first, second, tolerance))
 
 
 def cancel(run_id: str) -> RunView | SweepView:

@@ -10,6 +10,7 @@ finds everything as it was. All raise the errors of `mlops_jupyter.types`.
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -122,6 +123,10 @@ def register(
     except MlopsError as error:
         error.fix = f"{error.fix} {version.ref} is registered: deploy it once that is mended."
         raise
+    if os.environ.get("MLOPS_JUPYTER_RUN"):
+        from mlops_jupyter.notebook.training import fact
+
+        fact("model", catalogued.ref)
     return VersionView(catalogued, advice, metrics)
 
 

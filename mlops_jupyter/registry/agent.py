@@ -163,9 +163,25 @@ def end_sweep(sweep: dict[str, Any]) -> Any:
     return run_log.end_sweep(sweep)
 
 
+def compare_models(first: str, second: str) -> Any:
+    """Whether two registered versions predict the same."""
+    from mlops_jupyter.registry import run_models
+
+    return run_models.compare_models(first, second)
+
+
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     work.__name__: work
-    for work in (models, versions, resolve, set_alias, log_run, start_sweep, end_sweep)
+    for work in (
+        models,
+        versions,
+        resolve,
+        set_alias,
+        log_run,
+        start_sweep,
+        end_sweep,
+        compare_models,
+    )
 }
 
 

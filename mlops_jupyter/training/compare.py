@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from mlops_jupyter.training.outputs import is_ours
 from mlops_jupyter.types import RunStatus
 
 TOLERANCE = 1e-6
@@ -286,7 +287,7 @@ def output_text(outputs: Iterable[Mapping[str, Any]]) -> str:
             streams[name] = streams.get(name, "") + _joined(output.get("text", ""))
         elif kind == "error":
             parts.append(f"{output.get('ename')}: {output.get('evalue')}")
-        else:
+        elif not is_ours(output):
             parts += [
                 f"{mime}\n{_content(mime, data)}"
                 for mime, data in sorted((output.get("data") or {}).items())

@@ -26,6 +26,9 @@ _PROCESS_FOLDER = re.compile(r"ipykernel_\d+")
 Output = dict[str, Any]
 
 
+OUR_MIME = "application/vnd.mlops-jupyter."
+
+
 def plain(text: str) -> str:
     """`text` without the codes that colour it on a terminal."""
     return _ANSI.sub("", text)
@@ -39,18 +42,24 @@ def last_line(text: str) -> str:
     return ""
 
 
+def is_ours(output: Mapping[str, Any]) -> bool:
+    """Whether an output comes from a verb of ours, or tells the record something."""
+    return any(mime.startswith(OUR_MIME) for mime in output.get("data") or ())
+
+
 def outputs_sha256(outputs: list[Output]) -> str:
     """SHA-256 hex of a cell's outputs, without what no two runs share.
 
     Left out are execution counts, how a stream was cut into pieces and mixed with other outputs,
-    and the process id in the names that ipykernel gives to cells.
+    the process id in the names that ipykernel gives to cells, and what our own verbs show: a
+    version's number and the time of day are others each time.
     """
     streams: dict[str, str] = {}
     others = []
     for output in outputs:
         if output["output_type"] == "stream":
             streams[output["name"]] = streams.get(output["name"], "") + output["text"]
-        else:
+        elif not is_ours(output):
             others.append({k: v for k, v in output.items() if k not in ("execution_count", "id")})
     text = json.dumps([streams, others], sort_keys=True)
     return hashlib.sha256(_PROCESS_FOLDER.sub("ipykernel", text).encode()).hexdigest()

@@ -113,6 +113,12 @@ def _data(status: RunStatus, event: Event) -> RunStatus:
     return replace(status, record={**status.record, "data": [*before, said][-MAX_DATA:]})
 
 
+def _retry(status: RunStatus, event: Event) -> RunStatus:
+    """The attempt has failed, and another is made later."""
+    words = f"Attempt {status.attempt} failed, another follows: {event.get('reason', '')}"
+    return replace(status, code=str(event.get("code", "")), reason=words[:1000])
+
+
 def _fact(status: RunStatus, event: Event) -> RunStatus:
     key, value = str(event["key"])[:100], event["value"]
     if key == "model":
@@ -186,5 +192,6 @@ _CHANGES: dict[str, Callable[[RunStatus, Event], RunStatus]] = {
     "metric": _metric,
     "data": _data,
     "fact": _fact,
+    "retry": _retry,
     "end": _end,
 }

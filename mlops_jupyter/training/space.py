@@ -6,6 +6,7 @@ A dimension is written ``lr=0.1,0.01`` (values), ``depth=3..6`` (whole numbers),
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
@@ -164,10 +165,18 @@ def _dimension(name: str, text: str, parameter: Parameter | None) -> Dimension:
     span = _RANGE.fullmatch(text)
     if span:
         return _parse_range(name, span, parameter)
-    values = tuple(parse_value(part, parameter) for part in _split(text))
+    values = tuple(_value(part, parameter) for part in _split(text))
     if len({key_of(value) for value in values}) != len(values):
         raise invalid_sweep(f"The parameter {shown(name)} has a value twice")
     return Values(name, values)
+
+
+def _value(part: str, parameter: Parameter | None) -> Any:
+    """Read one value; a text may stand in quotes, so that it can hold a comma."""
+    if parameter is not None and parameter.type == "str" and part[:1] == '"':
+        with contextlib.suppress(ValueError):
+            return parse_value(str(json.loads(part)), parameter)
+    return parse_value(part, parameter)
 
 
 def _parse_range(name: str, span: re.Match[str], parameter: Parameter | None) -> Dimension:
