@@ -10,6 +10,8 @@ import pytest
 
 from mlops_jupyter.client import Hub
 
+from .conftest import state_directory
+
 FOLDER = Path(__file__).parent.parent / "example_notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
@@ -91,3 +93,24 @@ def test_every_call_of_the_notebook_is_in_the_ledger_with_its_caller_and_version
         assert {record["actor"]["sub"] for record in records} >= {"app:clinic"}
         assert all(record["status"] == 200 for record in records)
         assert hub.verify().ok
+
+
+def test_training_runs_run_from_start_to_end(tmp_path):
+    import papermill
+
+    for name in ("02_training_runs.ipynb", "train_digits.ipynb"):
+        (tmp_path / name).write_bytes((FOLDER / name).read_bytes())
+    with state_directory():
+        papermill.execute_notebook(
+            tmp_path / "02_training_runs.ipynb",
+            tmp_path / "out.ipynb",
+            cwd=str(tmp_path),
+            progress_bar=False,
+            kernel_name="python3",
+            execution_timeout=300,
+        )
+    executed = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    assert not executed.metadata.papermill.exception
+    for cell in executed.cells:
+        for output in cell.get("outputs", []):
+            assert output.get("name") != "stderr", output["text"]
