@@ -7,27 +7,26 @@ follows what it writes into the run's folder; one that starts finds the runs of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import os
 import secrets
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy.engine import Connection
 
 from mlops_jupyter.hub import records
+from mlops_jupyter.hub.live_run import LiveRun
 from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.run_start import start_supervisor
 from mlops_jupyter.hub.run_store import RunFilter, RunStore, summary
 from mlops_jupyter.serving.gpus import GpuInventory
 from mlops_jupyter.training.folder import RunFolder
 from mlops_jupyter.training.parameters import json_values
-from mlops_jupyter.training.progress import advance
 from mlops_jupyter.training.queue import Slots, Waiting, choose, never_fits
 from mlops_jupyter.training.runner import clear
 from mlops_jupyter.types import (
@@ -56,37 +55,6 @@ _log = logging.getLogger(__name__)
 
 Ended = Callable[[RunStatus], None]
 Also = Callable[[Connection], object]
-
-
-@dataclass(eq=False)
-class LiveRun:
-    """A run that has not ended.
-
-    Attributes
-    ----------
-    values
-        Secrets by name, from whoever submitted the run; kept in memory only.
-    cancelled_by
-        Who asked for its end.
-    facts
-        Finds out what the run is made of, beside it.
-    ended
-        How it ended, where that waits for its facts.
-    """
-
-    status: RunStatus
-    folder: RunFolder
-    values: Mapping[str, str] = field(default_factory=dict)
-    offset: int = 0
-    process: Any = None
-    gpus: tuple[int, ...] = ()
-    cancelled_by: str = ""
-    facts: asyncio.Task[dict[str, Any]] | None = None
-    ended: RunStatus | None = None
-    told_to_end: bool = False
-    waits_because: str = ""
-    tried_at: float = 0.0
-    starting: bool = False
 
 
 class Runs:
@@ -312,7 +280,7 @@ class Runs:
             )
             return live.status
         self._store.save([live.status], [said])
-        self._terminate(live)
+        live.terminate()
         return self._described(live)
 
     async def changed(self, seconds: float) -> None:
@@ -428,9 +396,7 @@ class Runs:
             live.starting = False
             live.values = {}
         live.status = started
-        live.facts = asyncio.create_task(
-            asyncio.to_thread(self._lineage, started, live.folder.path)
-        )
+        live.facts = asyncio.create_task(self._find_out(live))
         self._woken.set()
         self._changed(started)
 
@@ -454,21 +420,13 @@ class Runs:
         if live.ended is not None:
             self._settle(live, live.ended)
             return
-        if live.process is not None:
-            live.process.poll()
-        gone = not self._supervised(live)
-        events, live.offset = live.folder.events(live.offset)
-        status = live.status
-        for event in events:
-            status = advance(status, event)
-        if gone and not status.ended:
-            status = self._without_supervisor(live, status)
+        status = live.look()
         if live.cancelled_by:
-            self._terminate(live)
+            live.terminate()
+        if status.state == "lost":
+            asyncio.get_running_loop().run_in_executor(None, clear, status.id)
         if status is live.status:
             return
-        if status.state == "cancelled" and live.cancelled_by:
-            status = replace(status, reason=f"Cancelled by {live.cancelled_by}.")
         if status.ended:
             self._settle(live, status)
         else:
@@ -481,35 +439,17 @@ class Runs:
     def _settle(self, live: LiveRun, status: RunStatus) -> None:
         """End a run, once it is known what it was made of."""
         live.ended = status
-        if live.facts is not None:
-            if not live.facts.done():
-                return
-            status = replace(status, record={**status.record, **live.facts.result()})
-        self._finish(live, status)
+        if live.facts is None or live.facts.done():
+            self._finish(live, replace(status, record={**status.record, **live.known}))
 
-    def _supervised(self, live: LiveRun) -> bool:
-        if live.folder.supervisor_pid() is not None:
-            return True
-        # one that was started just now has not said yet who it is
-        return live.process is not None and live.process.returncode is None
-
-    def _without_supervisor(self, live: LiveRun, status: RunStatus) -> RunStatus:
-        """The end of a run whose supervisor is gone and whose events do not tell of it."""
-        result = live.folder.result()
-        if result is not None:
-            status = advance(status, {**result, "event": "end", "t": time.time()})
-            if status.ended:
-                return status
-        asyncio.get_running_loop().run_in_executor(None, clear, status.id)
-        code = getattr(live.process, "returncode", None)
-        how = f" It was ended by signal {-code}." if code is not None and code < 0 else ""
-        return replace(
-            status,
-            state="lost",
-            code="supervisor_died",
-            reason=f"The process that watched the run is gone, without a verdict.{how}",
-            ended_at=time.time(),
-        )
+    async def _find_out(self, live: LiveRun) -> None:
+        """Find out what a run is made of, and keep it: the next hub could not any more."""
+        live.known = await asyncio.to_thread(self._lineage, live.status, live.folder.path)
+        live.status = replace(live.status, record={**live.status.record, **live.known})
+        with contextlib.suppress(AuditUnavailable):
+            if live.ended is None:
+                self._store.save([live.status], ())
+        self._woken.set()
 
     def _finish(
         self, live: LiveRun, status: RunStatus, before: Iterable[dict[str, Any]] = ()
@@ -523,13 +463,6 @@ class Runs:
         self._changed(status)
         for told in self.on_end:
             told(status)
-
-    def _terminate(self, live: LiveRun) -> None:
-        # one that has said nothing yet does not listen yet either
-        pid = live.folder.supervisor_pid() if live.offset else None
-        if pid is not None and not live.told_to_end:
-            live.told_to_end = True
-            os.kill(pid, signal.SIGTERM)
 
     def _asked(self, live: LiveRun) -> Waiting:
         status = live.status
