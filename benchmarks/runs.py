@@ -1,6 +1,6 @@
 """What a run costs above its cells, how soon a cancelled one ends, and whether 100 all finish.
 
-``python benchmarks/runs.py [--rounds 15] [--many 100]``. Our run and plain papermill (its command
+``python benchmarks/runs.py [--rounds 15] [--many 100] [--kept 10000]``. Our run and plain papermill (its command
 line, and its function in a fresh process) take turns on the same notebook in one run; all figures
 are medians with the largest beside them.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -22,9 +23,12 @@ from typing import Any
 
 import psutil
 
+from mlops_jupyter.audit import Ledger, open_engine, open_reader
+from mlops_jupyter.client import Hub
+from mlops_jupyter.hub.run_store import RunStore
 from mlops_jupyter.training import runner
 from mlops_jupyter.training.folder import RunFolder
-from mlops_jupyter.types import RunSpec
+from mlops_jupyter.types import RunSpec, RunStatus
 
 SLEEP = 0.25
 WORK = (f"import time; time.sleep({SLEEP})", "print('done')", "x = 1")
@@ -174,10 +178,79 @@ def many(bench: Bench, count: int) -> None:
     print(f"  at most {peak[0] / 1e6:.0f} MB held by all their processes at once")
 
 
+def through_the_hub(home: Path, rounds: int, kept: int) -> None:
+    """Submit to verdict, verdict to event, and a list of many runs: over HTTP, a hub of its own."""
+    os.environ["MLOPS_JUPYTER_PUBLISH_RUNS"] = "0"
+    _fill(home, kept)
+    path = home / "work.ipynb"
+    path.write_bytes(notebook(*WORK))
+    with Hub.connect(home=home) as hub:
+        try:
+            whole, late = [], []
+            for _ in range(rounds):
+                seconds, behind = _followed(hub, path)
+                whole.append(seconds)
+                late.append(behind)
+            figures("through the hub, above its cells", whole, SLEEP)
+            figures("verdict written to its event heard", late)
+            listed = []
+            for _ in range(rounds):
+                begun = time.perf_counter()
+                found = hub.runs(limit=10_000).runs
+                listed.append(time.perf_counter() - begun)
+            figures(f"{len(found):,} runs listed, client's decoding included", listed)
+            body = []
+            for _ in range(rounds):
+                begun = time.perf_counter()
+                hub.connection.request("GET", "/runs", query={"limit": 10_000})
+                body.append(time.perf_counter() - begun)
+            figures(f"{len(found):,} runs listed, as JSON", body)
+        finally:
+            hub.stop()
+
+
+def _followed(hub: Hub, path: Path) -> tuple[float, float]:
+    """Seconds from the request to the verdict, and from the verdict to its event."""
+    events = hub.events()
+    next(events)
+    begun = time.time()
+    run = hub.run(path)
+    for event in events:
+        if event.get("event") == "run" and event["id"] == run.id and event["state"] == "succeeded":
+            break
+    heard = time.time()
+    events.close()
+    ended = hub.run_status(run.id).ended_at or heard
+    return ended - begun, heard - ended
+
+
+def _fill(home: Path, count: int) -> None:
+    """Ended runs as the hub would have kept them."""
+    (home / "keys").mkdir(parents=True, exist_ok=True)
+    engine, folder = open_engine(home / "hub.db"), home / "keys"
+    ledger = Ledger.open(engine, folder)
+    store = RunStore(engine, open_reader(home / "hub.db"), ledger)
+    spec = RunSpec("/notebooks/fit.ipynb", "0" * 64, "/notebooks", parameters={"lr": 0.1, "n": 3})
+    at = time.time() - count
+    runs = [
+        RunStatus(
+            f"{number:012x}", spec, "succeeded", submitted_at=at + number, submitted_by="user:ada",
+            started_at=at + number, ended_at=at + number + 1, cells_done=9, cells_total=9,
+            metrics={"auc": 0.9, "loss": 0.1},
+        )
+        for number in range(count)
+    ]  # fmt: skip
+    for start in range(0, count, 500):
+        store.save(runs[start : start + 500], ())
+    ledger.close()
+    engine.dispose()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--many", type=int, default=100)
+    parser.add_argument("--kept", type=int, default=10_000, help="ended runs in the hub's list")
     options = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="mj-bench-"))
     try:
@@ -185,6 +258,9 @@ def main() -> None:
         overhead(bench, options.rounds)
         cancelling(bench, options.rounds)
         many(bench, options.many)
+        home = root / "hub"
+        home.mkdir(mode=0o700)
+        through_the_hub(home, options.rounds, options.kept)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
