@@ -1,8 +1,8 @@
 """What a run costs above its cells, how soon a cancelled one ends, and whether 100 all finish.
 
-``python benchmarks/runs.py [--rounds 15] [--many 100] [--kept 10000]``. Our run and plain papermill (its command
-line, and its function in a fresh process) take turns on the same notebook in one run; all figures
-are medians with the largest beside them.
+``python benchmarks/runs.py [--rounds 15] [--many 100] [--kept 10000]``. Our run and plain papermill
+(its command line, and its function in a fresh process) take turns on the same notebook in one run;
+all figures are medians with the largest beside them. Then the same through a hub.
 """
 
 from __future__ import annotations
