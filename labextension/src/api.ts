@@ -227,7 +227,8 @@ export interface IHubInfo {
   gpus: Record<string, unknown>[];
 }
 
-export type Right = 'read' | 'invoke' | 'deploy' | 'audit' | 'token' | 'hub';
+export type Right =
+  'read' | 'invoke' | 'deploy' | 'run' | 'audit' | 'token' | 'hub';
 
 export interface IStatus {
   /** Of the server extension. */
@@ -421,18 +422,19 @@ export class Api {
     return this.url('api/audit/export' + query({ ...filter, format }));
   }
 
-  private url(target: string): string {
+  /** Address of what a request asks for. */
+  url(target: string): string {
     const [place, search] = target.split('?', 2);
     const url = URLExt.join(this.settings.baseUrl, 'mlops', place);
     return search === undefined ? url : `${url}?${search}`;
   }
 
-  private async json<T>(
-    method: string,
-    target: string,
-    body?: unknown
-  ): Promise<T> {
+  /** What the server answers; undefined where it answers nothing. */
+  async json<T>(method: string, target: string, body?: unknown): Promise<T> {
     const response = await this.request(method, target, body);
+    if (response.status === 204) {
+      return undefined as T;
+    }
     try {
       return (await response.json()) as T;
     } catch {
@@ -527,13 +529,14 @@ function unreadable(status: number): ApiError {
 }
 
 /** A path whose inserted parts are one segment each, whatever they hold. */
-function path(parts: TemplateStringsArray, ...names: string[]): string {
+export function path(parts: TemplateStringsArray, ...names: string[]): string {
   return parts.reduce(
     (whole, part, at) => whole + encodeURIComponent(names[at - 1]) + part
   );
 }
 
-function query(values: Record<string, unknown>): string {
+/** A query of what has a value. */
+export function query(values: Record<string, unknown>): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
     if (value === true) {

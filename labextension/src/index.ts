@@ -6,6 +6,7 @@ import { explorer } from './plugins/explorer';
 import { launcher } from './plugins/launcher';
 import { panel } from './plugins/panel';
 import { running } from './plugins/running';
+import { runs } from './plugins/runs';
 import { statusbar } from './plugins/statusbar';
 import { toolbar } from './plugins/toolbar';
 import { versioncheck } from './plugins/versioncheck';
@@ -17,6 +18,7 @@ export default [
   panel,
   commands,
   explorer,
+  runs,
   statusbar,
   running,
   launcher,

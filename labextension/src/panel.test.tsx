@@ -12,6 +12,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hubInfo, serve, status, trans } from '../test/samples';
 import { Sections, SECTIONS } from './panel';
 
+const ALL = [
+  'Endpoints',
+  'Models',
+  'Runs',
+  'Schedules',
+  'Audit history',
+  'Hub'
+];
+
 let server: ReturnType<typeof serve>;
 
 beforeEach(() => {
@@ -22,6 +31,8 @@ beforeEach(() => {
     versions: [],
     models: [],
     verification: null,
+    json: (_: string, target: string) =>
+      target.startsWith('api/runs') ? { runs: [], next: null } : [],
     records: { records: [], next: null, size: 0, indexed: 0 }
   });
   // React tells of each error that a boundary catches
@@ -51,7 +62,7 @@ const headings = (): (string | null)[] =>
 describe('the sections of the sidebar', () => {
   it('stand below each other', async () => {
     show();
-    expect(headings()).toEqual(['Endpoints', 'Models', 'Audit history', 'Hub']);
+    expect(headings()).toEqual(ALL);
   });
 
   it('are only those that are wanted, and only they are read', async () => {
@@ -72,7 +83,7 @@ describe('the sections of the sidebar', () => {
     const note = within(await screen.findByRole('alert'));
     note.getByText('“Hub” cannot be shown.');
     note.getByText(/Try again; if it happens again, reload the page/);
-    expect(headings()).toEqual(['Endpoints', 'Models', 'Audit history', 'Hub']);
+    expect(headings()).toEqual(ALL);
     await screen.findByText('No model is registered yet.');
   });
 

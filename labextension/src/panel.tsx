@@ -12,6 +12,8 @@ import { AuditSection } from './sections/audit';
 import { EndpointsSection } from './sections/endpoints';
 import { HubSection } from './sections/hub';
 import { ModelsSection } from './sections/models';
+import { RunsSection } from './sections/runs';
+import { SchedulesSection } from './sections/schedules';
 
 export const PANEL_ID = 'mlops-jupyter-panel';
 
@@ -19,6 +21,8 @@ export const PANEL_ID = 'mlops-jupyter-panel';
 const VIEWS: Record<SectionId, (props: IViewContext) => JSX.Element> = {
   endpoints: EndpointsSection,
   models: ModelsSection,
+  runs: RunsSection,
+  schedules: SchedulesSection,
   audit: AuditSection,
   hub: HubSection
 };
@@ -32,7 +36,9 @@ export class Panel extends ReactWidget {
     this.id = PANEL_ID;
     this.addClass('mj-Panel');
     this.title.icon = mlopsIcon;
-    this.title.caption = trans.__('MLOps: endpoints, models, audit history');
+    this.title.caption = trans.__(
+      'MLOps: endpoints, models, runs, audit history'
+    );
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('MLOps'));
   }

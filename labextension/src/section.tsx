@@ -6,7 +6,8 @@ import React from 'react';
 import { FoldButton } from './fold';
 import { Trans } from './react';
 
-export type SectionId = 'endpoints' | 'models' | 'audit' | 'hub';
+export type SectionId =
+  'endpoints' | 'models' | 'runs' | 'schedules' | 'audit' | 'hub';
 
 export function titleOf(id: SectionId, trans: Trans): string {
   switch (id) {
@@ -14,6 +15,10 @@ export function titleOf(id: SectionId, trans: Trans): string {
       return trans.__('Endpoints');
     case 'models':
       return trans.__('Models');
+    case 'runs':
+      return trans.__('Runs');
+    case 'schedules':
+      return trans.__('Schedules');
     case 'audit':
       return trans.__('Audit history');
     case 'hub':

@@ -27,8 +27,18 @@ const RATES_SECONDS = 2;
 
 /** What an event says. */
 export interface IChange {
-  what: 'endpoint' | 'records' | 'version' | 'hub' | 'pulse';
+  what:
+    | 'endpoint'
+    | 'records'
+    | 'version'
+    | 'run'
+    | 'sweep'
+    | 'schedule'
+    | 'hub'
+    | 'pulse';
   name?: string;
+  /** Of a run. */
+  state?: string;
   size?: number;
 }
 
@@ -66,6 +76,11 @@ export class Store implements IDisposable {
   /** Emitted with the ledger's size (if known) when records came. */
   get grew(): ISignal<this, number | undefined> {
     return this._grew;
+  }
+
+  /** Emitted when a run, sweep or schedule changed, and with `hub` when any may have. */
+  get told(): ISignal<this, IChange> {
+    return this._told;
   }
 
   /** Whether events arrive, so that nothing needs to be polled. */
@@ -113,6 +128,7 @@ export class Store implements IDisposable {
       value.invalidate();
     }
     this._grew.emit(undefined);
+    this._told.emit({ what: 'hub' });
   }
 
   /** Read everything anew as if nothing were known: what is may be what no view can show. */
@@ -120,6 +136,7 @@ export class Store implements IDisposable {
     for (const value of this.values()) {
       value.forget();
     }
+    this._told.emit({ what: 'hub' });
   }
 
   private values(): Iterable<Value<unknown>> {
@@ -152,6 +169,11 @@ export class Store implements IDisposable {
         this.versions.invalidate();
         this.models.invalidate();
         break;
+      case 'run':
+      case 'sweep':
+      case 'schedule':
+        this._told.emit(change);
+        break;
       case 'hub':
         this.refreshAll();
         break;
@@ -175,6 +197,7 @@ export class Store implements IDisposable {
     this.refreshAll();
   }
 
+  private readonly _told = new Signal<this, IChange>(this);
   private readonly _grew = new Signal<this, number | undefined>(this);
   private readonly _histories = new Map<string, Value<IHistory>>();
   private readonly _poll: Poll;

@@ -3,3 +3,4 @@ import './endpoints.css';
 import './models.css';
 import './audit.css';
 import './hub.css';
+import './runs.css';

@@ -9,10 +9,11 @@ import {
   fireEvent,
   render,
   screen,
+  waitFor,
   within
 } from '@testing-library/react';
 import React from 'react';
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 
 import { EndpointsSection } from '../src/sections/endpoints';
 import { Store } from '../src/store';
@@ -55,6 +56,7 @@ export async function open(tab: string): Promise<ReturnType<typeof within>> {
   show();
   const card = within(await cardOf('churn'));
   fireEvent.click(card.getByRole('button', { name: tab }));
+  await waitFor(() => expect(card.queryByText('Loading…')).toBeNull());
   return card;
 }
 

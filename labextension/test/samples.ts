@@ -3,6 +3,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { Event } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
+import { vi } from 'vitest';
 
 import {
   Api,
@@ -173,4 +174,17 @@ export function serve(answers: Partial<Record<keyof Api, unknown>>): {
     say: change =>
       stream.emit({ schema_id: CHANGED_SCHEMA, ...change } as Event.Emission)
   };
+}
+
+/** The button of JupyterLab's dialog that says yes, as soon as there is one. */
+export async function accepting(): Promise<HTMLElement> {
+  return vi.waitFor(() => {
+    const found = document.querySelector<HTMLElement>(
+      '.jp-Dialog-footer .jp-mod-accept'
+    );
+    if (found === null) {
+      throw new Error('There is no dialog.');
+    }
+    return found;
+  });
 }

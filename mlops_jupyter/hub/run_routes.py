@@ -32,6 +32,8 @@ MAX_PAGE = 10_000
 LOG_BYTES = 256 * 1024
 _HTML = "text/html; charset=utf-8"
 _NOTEBOOK = "application/x-ipynb+json"
+_SANDBOX = "sandbox; style-src 'unsafe-inline'; img-src data:; font-src data:"
+"""For what a notebook put out: it may look like something, and do nothing."""
 
 
 class RunBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -254,8 +256,7 @@ class RunRoutes:
                     code="no_such_file",
                 ) from None
             # what a notebook shows must not act as a page of the hub's own
-            sandboxed = (("Content-Security-Policy", "sandbox allow-scripts"),)
-            return Response(200, data, media, sandboxed)
+            return Response(200, data, media, (("Content-Security-Policy", _SANDBOX),))
 
         return answer
 

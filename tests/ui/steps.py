@@ -98,7 +98,7 @@ def unnamed(shown: Locator) -> list[str]:
     return [line for line in lines if re.match(rf"- ({'|'.join(UNNAMED)})(?! \"|\w)", line)]
 
 
-SECTIONS = ("Endpoints", "Models", "Audit history", "Hub")
+SECTIONS = ("Endpoints", "Models", "Runs", "Schedules", "Audit history", "Hub")
 EMPTY_NOTEBOOK = """{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {
   "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}}"""
 

@@ -3,21 +3,21 @@ import React from 'react';
 
 import { IEndpoint, IStatus } from '../api';
 import { Button, confirm, plain, Text, Trans, useNow } from '../react';
+import { lazily } from '../lazy';
 import { Store } from '../store';
-import { CallForm } from './callform';
 import { busy, IControl, useChange } from './change';
 import { Outcome } from './form';
 import { Rates } from './rates';
-import { Redeploy } from './redeploy';
 import { Replicas } from './replicas';
 import { refusal } from './rights';
-import { ScaleForm } from './scaleform';
 import { describeScaling } from './scaling';
 import { StateMark } from './state';
-import { describeTraffic, TrafficForm } from './trafficform';
-import { VersionsForm } from './versions';
+import type { Tab } from './tabform';
+import { describeTraffic } from './traffic';
 
-type Tab = 'scale' | 'traffic' | 'versions' | 'call';
+// most pages only look at endpoints
+const TabForm = lazily(() => import('./tabform'));
+const Redeploy = lazily(() => import('./redeploy'));
 
 export interface ICardProps {
   endpoint: IEndpoint;
@@ -145,15 +145,11 @@ function Controls(props: ICardProps): JSX.Element {
       </div>
       {tab && (
         <div id={body} className="mj-Endpoint-panel">
-          {tab === 'scale' && <ScaleForm {...shared} />}
-          {tab === 'traffic' && <TrafficForm {...shared} />}
-          {tab === 'versions' && <VersionsForm {...shared} />}
-          {tab === 'call' && (
-            <CallForm
-              {...shared}
-              off={props.off || refusal(status, 'invoke', trans)}
-            />
-          )}
+          <TabForm
+            {...shared}
+            tab={tab}
+            callOff={props.off || refusal(status, 'invoke', trans)}
+          />
         </div>
       )}
       <div key="outcome" ref={end}>

@@ -6,7 +6,7 @@ import { Form } from './form';
 import { mainVersion, VersionSelect, versionsOf } from './versions';
 
 /** Serve again on an endpoint that is undeployed, with the scaling that it had. */
-export function Redeploy(props: IControl): JSX.Element | null {
+export default function Redeploy(props: IControl): JSX.Element | null {
   const { endpoint, store, trans, change } = props;
   const { name, model, revision } = endpoint.spec;
   const { value } = useValue(store.versions);

@@ -24,6 +24,10 @@ export function refusal(
       return trans.__(
         'You may look at endpoints but not call them: you lack the right to invoke.'
       );
+    case 'run':
+      return trans.__(
+        'You may look at runs but not start or end them: you lack the right to run.'
+      );
     default:
       return trans.__('You lack the right “%1”.', right);
   }

@@ -7,6 +7,7 @@ import { IControl, useDraft } from './change';
 import { EditForm } from './editform';
 import { NumberField } from './form';
 import { IShares, move, sharesOf } from './shares';
+import { describeTraffic } from './traffic';
 import { versionsOf } from './versions';
 
 interface ITrafficDraft {
@@ -165,17 +166,6 @@ function AddVersion(props: {
       </select>
     </span>
   );
-}
-
-/** Traffic in a few words. */
-export function describeTraffic(traffic: ITraffic, trans: Trans): string {
-  const shares = Object.entries(traffic.weights).map(([version, share]) =>
-    trans.__('v%1 %2 %', version, share)
-  );
-  const shadows = traffic.shadows.map(version =>
-    trans.__('v%1 as shadow', version)
-  );
-  return [...shares, ...shadows].join(' · ');
 }
 
 function draftOf(traffic: ITraffic): ITrafficDraft {

@@ -8,7 +8,7 @@ import { Button, Trans, useValue } from '../react';
 import { changed, IAsked } from './asked';
 import { Detail } from './detail';
 import { ExportLinks } from './exportlinks';
-import { FilterBar } from './filterbar';
+import FilterBar from './filterbar';
 import { useRecordList, useShown } from './hooks';
 import { namesOf } from './names';
 import { Denied, LedgerError, mayRead, NoRows } from './notes';

@@ -19,7 +19,7 @@ export interface INames {
 }
 
 /** All that the history can be searched by. */
-export function FilterBar(props: {
+export default function FilterBar(props: {
   asked: IAsked;
   onChange: (asked: IAsked) => void;
   names: INames;

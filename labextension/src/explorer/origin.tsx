@@ -4,7 +4,7 @@ import React from 'react';
 import { IRecord } from '../api';
 import { CommandIDs } from '../commands';
 import { Facts } from '../hub/facts';
-import { Lineage } from '../models/lineage';
+import Lineage from '../models/lineage';
 import { Button, Loading, Text, Trans, useValue } from '../react';
 import { Store } from '../store';
 

@@ -16,7 +16,7 @@ import { problemOfName } from './names';
 import { ScalingChoice } from './scalingchoice';
 
 /** Serve a version behind an endpoint, and see how it goes. */
-export function DeployForm(props: {
+export default function DeployForm(props: {
   version: IModelVersion;
   store: Store;
   trans: Trans;

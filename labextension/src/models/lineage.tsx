@@ -13,7 +13,7 @@ import { unreachable } from './place';
 const DIGEST = 12;
 
 /** Where a version came from: notebook, commit, data, environment. */
-export function Lineage(props: {
+export default function Lineage(props: {
   version: IModelVersion;
   trans: Trans;
   commands: CommandRegistry;

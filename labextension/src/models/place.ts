@@ -44,6 +44,15 @@ function below(path: string, root: string): string | undefined {
   return at > 0 ? path.slice(at + tail.length) : undefined;
 }
 
+/** The whole path of what lies below the server's root; null where it is not known which that is. */
+export function wholePath(
+  path: string,
+  roots: string[] = serverRoots()
+): string | null {
+  const root = roots.find(one => /^([A-Za-z]:)?\//.test(one));
+  return root === undefined ? null : `${root.replace(/\/+$/, '')}/${path}`;
+}
+
 /** Lab knows the root with the home left out; both Lab and Notebook know it whole by its URI. */
 function serverRoots(): string[] {
   const uri = PageConfig.getOption('rootUri');

@@ -5,9 +5,12 @@ import { IViewContext } from '../context';
 import { refusal } from '../endpoints/rights';
 import { FoldButton } from '../fold';
 import { Since } from '../hub/since';
+import { lazily } from '../lazy';
 import { Button, Text } from '../react';
-import { DeployForm } from './deploy';
-import { Lineage } from './lineage';
+
+// most pages only look at versions
+const DeployForm = lazily(() => import('./deploy'));
+const Lineage = lazily(() => import('./lineage'));
 
 /** A version on two lines; where it came from and its deployment unfold. */
 export function Version(

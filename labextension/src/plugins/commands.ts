@@ -2,18 +2,18 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { Right } from '../api';
 import { CommandIDs } from '../commands';
 import { startHub, stopHub } from '../hub/switch';
-import { INotebookPlace, openNotebook } from '../models/opening';
-import { plain, Trans } from '../react';
+import type { INotebookPlace } from '../models/opening';
+import { Trans } from '../react';
 import { Store } from '../store';
 import { IMlops } from '../tokens';
-import { asApiError } from '../value';
+import { telling } from './telling';
 
 const NO_ARGUMENTS = { args: { type: 'object', properties: {} } };
 
@@ -47,7 +47,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
     const { store, trans } = mlops;
     addHubCommands(app, store, trans);
     app.commands.addCommand(CommandIDs.refresh, {
-      label: trans.__('Refresh Endpoints, Models and History'),
+      label: trans.__('Refresh the MLOps Sidebar'),
       describedBy: NO_ARGUMENTS,
       execute: () => store.refreshAll()
     });
@@ -55,7 +55,10 @@ export const commands: JupyterFrontEndPlugin<void> = {
       label: trans.__('Open the Notebook of a Model'),
       describedBy: NOTEBOOK_ARGUMENTS,
       execute: args =>
-        telling(trans, () => openNotebook(app, notebooks, placeIn(args), trans))
+        telling(trans, async () => {
+          const { openNotebook } = await import('../models/opening');
+          await openNotebook(app, notebooks, placeIn(args), trans);
+        })
     });
     for (const command of [
       CommandIDs.openPanel,
@@ -99,18 +102,4 @@ function placeIn(args: ReadonlyPartialJSONObject): INotebookPlace {
     path: typeof path === 'string' ? path : '',
     cell: typeof cell === 'string' ? cell : undefined
   };
-}
-
-/** Do it; what goes wrong is said in a dialog, since a command may be run where no view is. */
-async function telling(trans: Trans, act: () => Promise<void>): Promise<void> {
-  try {
-    await act();
-  } catch (thrown) {
-    const { message, reason, fix } = asApiError(thrown);
-    const parts = [message, reason, fix].filter(part => part);
-    await showErrorMessage(
-      trans.__('MLOps'),
-      parts.map(part => plain(part, 500)).join(' ')
-    );
-  }
 }

@@ -167,7 +167,10 @@ describe('the sidebar', () => {
         Widget.attach(widget, body);
       }
     };
-    const { registry: settings, set } = registry({ auditSection: false });
+    const { registry: settings, set } = registry({
+      auditSection: false,
+      runsSection: false
+    });
     await panel.activate(
       Object.assign(app, { shell }),
       mlops,
@@ -178,9 +181,15 @@ describe('the sidebar', () => {
     const headings = (): (string | null)[] =>
       [...body.querySelectorAll('h2')].map(one => one.textContent);
     await vi.waitFor(() =>
-      expect(headings()).toEqual(['Endpoints', 'Models', 'Hub'])
+      expect(headings()).toEqual(['Endpoints', 'Models', 'Schedules', 'Hub'])
     );
-    set({ auditSection: false, modelsSection: false, hubSection: false });
+    set({
+      auditSection: false,
+      modelsSection: false,
+      runsSection: false,
+      schedulesSection: false,
+      hubSection: false
+    });
     await vi.waitFor(() => expect(headings()).toEqual(['Endpoints']));
     sidebar[0].dispose();
     body.remove();

@@ -3,18 +3,10 @@ import {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
-import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker } from '@jupyterlab/notebook';
 
 import { CommandIDs } from '../commands';
 import { mlopsIcon } from '../icons';
-import {
-  deployCell,
-  insertCell,
-  knowsMagics,
-  modelsOf
-} from '../models/deploycell';
-import { plain, Trans } from '../react';
-import { Store } from '../store';
 import { IMlops } from '../tokens';
 
 /** The command of the notebook toolbar's button; the button itself is in the settings' schema. */
@@ -55,7 +47,8 @@ export const toolbar: JupyterFrontEndPlugin<void> = {
       execute: async () => {
         const panel = notebooks.currentWidget;
         if (panel !== null) {
-          const problem = await insert(app, panel, store, trans);
+          const { insertDeploy } = await import('../models/insertdeploy');
+          const problem = await insertDeploy(app, panel, store, trans);
           if (problem) {
             Notification.warning(problem, { autoClose: 8000 });
           }
@@ -67,37 +60,3 @@ export const toolbar: JupyterFrontEndPlugin<void> = {
     });
   }
 };
-
-/** Insert the cell, or say why there is none. */
-async function insert(
-  app: JupyterFrontEnd,
-  panel: NotebookPanel,
-  store: Store,
-  trans: Trans
-): Promise<string | undefined> {
-  if (panel.context.model.readOnly) {
-    return trans.__('This notebook is read-only, so no cell can be inserted.');
-  }
-  const kernel = panel.sessionContext.session?.kernel ?? null;
-  const language = (await kernel?.info)?.language_info.name;
-  if (language !== undefined && language !== 'python') {
-    return trans.__('%deploy needs a Python kernel.');
-  }
-  const [magics] = await Promise.all([
-    kernel === null ? undefined : knowsMagics(kernel),
-    store.versions.refresh()
-  ]);
-  const { value, error } = store.versions;
-  if (error !== undefined) {
-    return `${plain(error.message, 80)} ${plain(error.fix, 80)}`;
-  }
-  const path = app.serviceManager.contents.localPath(panel.context.path);
-  const models = modelsOf(value ?? [], path);
-  if (!models.length) {
-    return trans.__(
-      'This notebook has registered no model yet: %register NAME --model VARIABLE does.'
-    );
-  }
-  insertCell(panel, deployCell(models, magics));
-  return undefined;
-}

@@ -93,7 +93,7 @@ describe('the section of the sidebar', () => {
     render(section(state));
     await screen.findAllByRole('option');
     fireEvent.click(screen.getByRole('button', { name: 'Filter' }));
-    fireEvent.change(screen.getByLabelText('Kind'), {
+    fireEvent.change(await screen.findByLabelText('Kind'), {
       target: { value: 'access' }
     });
     expect(state.save).toHaveBeenCalledWith(

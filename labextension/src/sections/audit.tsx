@@ -10,15 +10,18 @@ import React from 'react';
 import { CommandIDs } from '../commands';
 import { IViewContext } from '../context';
 import { countAsked, IAsked } from '../explorer/asked';
-import { FilterBar } from '../explorer/filterbar';
 import { useRecordList, useShown } from '../explorer/hooks';
 import { useKeptAsked } from '../explorer/kept';
 import { namesOf } from '../explorer/names';
 import { Denied, LedgerError, mayRead, NoRows } from '../explorer/notes';
 import { RowList } from '../explorer/rowlist';
 import { VerifyBadge } from '../explorer/verifybadge';
+import { lazily } from '../lazy';
 import { Button, Loading, useValue } from '../react';
 import { Section } from '../section';
+
+// most pages show all records
+const FilterBar = lazily(() => import('../explorer/filterbar'));
 
 const KEPT = '@mlops-jupyter/labextension:audit-filter';
 

@@ -1,0 +1,170 @@
+import React from 'react';
+
+import { ApiError } from '../api';
+import { ErrorNote, Text, Trans } from '../react';
+import { INotebook } from '../runs/types';
+import { nameOf } from '../runs/words';
+import { IDraft, IRunDraft, Problems } from './draft';
+import { Field } from './field';
+import { ParameterField } from './parameterfield';
+import { ScheduleFields } from './schedulefields';
+
+// most pages never need it, as they never need this file
+import '../../style/jobs.css';
+
+export interface IKernel {
+  name: string;
+  title: string;
+}
+
+/** How a notebook is to be run, and when. */
+export function JobForm(props: {
+  draft: IDraft;
+  /** Undefined while nobody has tried to send it. */
+  problems: Problems;
+  path: string;
+  notebook: INotebook;
+  kernels: IKernel[];
+  named: boolean;
+  error: ApiError | undefined;
+  busy: boolean;
+  trans: Trans;
+  onChange: (draft: IDraft) => void;
+}): JSX.Element {
+  const { draft, problems, notebook, trans, onChange } = props;
+  const setRun = (parts: Partial<IRunDraft>): void =>
+    onChange({ ...draft, run: { ...draft.run, ...parts } });
+  return (
+    <div className="mj-Job" aria-busy={props.busy}>
+      <p className="mj-Job-path">
+        <Text most={200}>{props.path}</Text>
+      </p>
+      {draft.schedule && (
+        <ScheduleFields
+          draft={draft.schedule}
+          problems={problems}
+          named={props.named}
+          trans={trans}
+          onChange={schedule => onChange({ ...draft, schedule })}
+        />
+      )}
+      <fieldset className="mj-Job-part">
+        <legend>{trans.__('Parameters')}</legend>
+        {notebook.parameters.length === 0 && (
+          <p className="mj-Job-hint">
+            {trans.__(
+              'The notebook declares none. Give a cell the tag “parameters” and assign a default to each name in it.'
+            )}
+          </p>
+        )}
+        {notebook.parameters.map(parameter => (
+          <ParameterField
+            key={parameter.name}
+            parameter={parameter}
+            typed={draft.run.parameters[parameter.name] ?? ''}
+            problem={problems[`parameter:${parameter.name}`]}
+            trans={trans}
+            onChange={typed =>
+              setRun({
+                parameters: {
+                  ...draft.run.parameters,
+                  [parameter.name]: typed
+                }
+              })
+            }
+          />
+        ))}
+      </fieldset>
+      <fieldset className="mj-Job-part">
+        <legend>{trans.__('Kernel and machine')}</legend>
+        <Kernel {...props} onChange={kernel => setRun({ kernel })} />
+        {numbersOf(trans).map(([name, label, hint]) => (
+          <Field key={name} label={label} hint={hint} problem={problems[name]}>
+            {shared => (
+              <input
+                {...shared}
+                type="text"
+                inputMode="decimal"
+                value={draft.run[name]}
+                onChange={event => setRun({ [name]: event.target.value })}
+              />
+            )}
+          </Field>
+        ))}
+        <Field
+          label={trans.__('Output notebook')}
+          hint={trans.__(
+            'Where a copy of the executed notebook goes, too, such as %1. It is always kept with the run.',
+            `${nameOf(props.path)}-out.ipynb`
+          )}
+          problem={problems.output}
+        >
+          {shared => (
+            <input
+              {...shared}
+              type="text"
+              spellCheck={false}
+              value={draft.run.output}
+              onChange={event => setRun({ output: event.target.value })}
+            />
+          )}
+        </Field>
+      </fieldset>
+      {props.error && <ErrorNote error={props.error} trans={trans} />}
+    </div>
+  );
+}
+
+type NumberName = 'cpus' | 'memory' | 'gpus' | 'limit' | 'retries';
+
+function numbersOf(trans: Trans): [NumberName, string, string][] {
+  return [
+    ['cpus', trans.__('Cores'), ''],
+    [
+      'memory',
+      trans.__('Memory, in GB'),
+      trans.__('Empty is no bound; above it the run fails.')
+    ],
+    ['gpus', trans.__('GPUs'), ''],
+    [
+      'limit',
+      trans.__('Time limit, in minutes'),
+      trans.__('Empty is no limit.')
+    ],
+    [
+      'retries',
+      trans.__('Retries'),
+      trans.__('How often a failed attempt is repeated.')
+    ]
+  ];
+}
+
+function Kernel(props: {
+  draft: IDraft;
+  notebook: INotebook;
+  kernels: IKernel[];
+  trans: Trans;
+  onChange: (kernel: string) => void;
+}): JSX.Element {
+  const { draft, notebook, kernels, trans, onChange } = props;
+  return (
+    <Field label={trans.__('Kernel')}>
+      {shared => (
+        <select
+          {...shared}
+          value={draft.run.kernel}
+          onChange={event => onChange(event.target.value)}
+        >
+          <option value="">
+            {trans.__('The notebook’s own (%1)', notebook.kernel)}
+          </option>
+          {kernels.map(({ name, title }) => (
+            <option key={name} value={name}>
+              {title}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
