@@ -10,7 +10,7 @@ FRONT := $(shell find labextension/src labextension/style labextension/schema -t
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-front test-browser soak lint format browser clean
+.PHONY: help demo lab test test-front test-browser soak lint format browser kernels clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,10 +44,16 @@ browser:
 	  && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
 	  || echo "The tests in the browser are left out: install Chromium (apt-get install chromium)."
 
+# runs are tested with another language's kernel, too
+kernels:
+	@test -d /usr/share/jupyter/kernels/ir || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends r-cran-irkernel >/dev/null; } \
+	  || echo "The tests with R are left out: install its kernel (apt-get install r-cran-irkernel)."
+
 test-front: $(MODULES)
 	jlpm test
 
-test: $(LABEXTENSION) test-front ## Set up and pass all tests
+test: $(LABEXTENSION) kernels test-front ## Set up and pass all tests
 	$(BIN)/python -m pytest -m "not soak" --ignore tests/ui
 
 # apart until all of them pass on a busy machine too
