@@ -223,7 +223,8 @@ def measure_screen(home: Path, figures: dict[str, Any], repeat: int) -> str:
 def _screen(thread: Any, url: str) -> dict[str, float]:
     from tests.ui import steps
 
-    page = thread.context(viewport={"width": 1400, "height": 900}).new_page()
+    page = thread.page()
+    page.set_viewport_size({"width": 1400, "height": 900})
     responses: list[Any] = []
     page.on("response", lambda response: responses.append(response))  # noqa: PLW0108  no builtin
     page.goto(url)
@@ -234,7 +235,7 @@ def _screen(thread: Any, url: str) -> dict[str, float]:
     # the explorer comes when it is first opened
     frames = steps.frames_while_scrolling(page)
     all_scripts = _scripts(responses)
-    page.context.close()
+    page.close()
     return {
         "first rows after the click, p50 ms": percentile(clicks, 50) * 1e3,
         "first rows after the click, slowest ms": max(clicks) * 1e3,

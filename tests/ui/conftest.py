@@ -1,14 +1,15 @@
 """JupyterLab in Chromium, on a hub with two trained versions of a model.
 
-Everything is real and starts once; each test gets a browser without memory. Tests that take `page`
-run in the browser's own thread.
+Everything is real and starts once; each test gets a tab of its own. Tests that take `page` run in
+the browser's own thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.ui.browser import BrowserThread
+
+FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,8 +47,11 @@ def browser() -> Iterator[BrowserThread]:
         pytest.skip("there is no Chromium: apt-get install chromium")
     if front_end() is None:
         pytest.skip("the front end is not built: jlpm build:prod")
-    from tests.ui.browser import browser_thread
+    from playwright.sync_api import expect
 
+    from tests.ui.browser import WAIT_MS, browser_thread
+
+    expect.set_options(timeout=WAIT_MS)
     with browser_thread(path) as thread:
         yield thread
 
@@ -112,20 +118,27 @@ def notebook7(browser: BrowserThread, workshop: Workshop) -> Iterator[Lab]:
         yield running
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
 @pytest.fixture
 def page(browser: BrowserThread, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Page]:
-    """A page of a fresh browser; whatever the page itself does wrong fails the test."""
-    options = getattr(request, "param", {})
-    opened = browser.run(_new_page, browser, options)
+    """A tab of its own; whatever the page itself does wrong fails the test."""
+    opened = browser.run(_new_page, browser)
     yield opened
-    wrong = browser.run(_close, opened, tmp_path)
+    if request.node.stash.get(FAILED, False):
+        browser.run(opened.screenshot, path=tmp_path / "failed.png")
+    wrong = browser.run(_close, opened)
     assert wrong == []
 
 
-def _new_page(browser: BrowserThread, options: dict[str, Any]) -> Page:
-    size = {"width": 1280, "height": 900}
-    context = browser.context(**{"viewport": size, **options})
-    page = context.new_page()
+def _new_page(browser: BrowserThread) -> Page:
+    page = browser.page()
     page.wrong = []  # type: ignore[attr-defined]
     page.on("pageerror", lambda error: _note(page, error))
     page.on("dialog", lambda dialog: _refuse(page, dialog))
@@ -143,23 +156,34 @@ def _refuse(page: Any, dialog: Any) -> None:
     dialog.dismiss()
 
 
-def _close(page: Any, tmp_path: Path) -> list[str]:
-    page.screenshot(path=tmp_path / "last.png")
+def _close(page: Any) -> list[str]:
     if page.evaluate("document.body?.dataset.jpThemeLight === 'false'"):
         # the server keeps the theme for the next test
         steps.use_theme(page, "JupyterLab Light")
-    page.context.close()
+    page.close()
     return list(page.wrong)
 
 
 @pytest.fixture
-def picture(browser: BrowserThread) -> Any:
-    """Save what a page shows, where `MLOPS_JUPYTER_SCREENSHOTS` wants it."""
+def picture() -> Callable[..., None]:
+    """Save what is shown (a page, or a part of it) where `MLOPS_JUPYTER_SCREENSHOTS` wants it."""
     folder = os.environ.get("MLOPS_JUPYTER_SCREENSHOTS")
 
-    def take(page: Any, name: str, **options: Any) -> None:
+    def take(shown: Any, name: str, **options: Any) -> None:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=Path(folder) / f"{name}.png", **options)
+            path = Path(folder) / f"{name}.png"
+            shown.screenshot(path=path, animations="disabled", **options)
+            _shrink(path)
 
     return take
+
+
+def _shrink(path: Path) -> None:
+    """Keep a picture small enough for a repository: 256 colours are all that JupyterLab needs."""
+    with contextlib.suppress(ImportError):
+        from PIL import Image
+
+        with Image.open(path) as taken:
+            fewer = taken.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        fewer.save(path, optimize=True)

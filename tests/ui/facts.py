@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -51,6 +56,28 @@ def call(hub: Hub, name: str, body: bytes | None = None, media: str = "applicati
         newest = hub.connection.request("GET", "/audit/records", query={"endpoint": name})
         return str(newest.json()["records"][0]["id"])
     return answer.headers["X-Request-Id"]
+
+
+@contextlib.contextmanager
+def callers(home: Path, name: str) -> Iterator[None]:
+    """Calls to an endpoint that come and go like people, until the block ends."""
+    enough = threading.Event()
+
+    def go_on() -> None:
+        with Hub.connect(home=home, start=False) as hub:
+            for number in itertools.count():
+                call(hub, name)
+                # a wave, so that a curve of it looks like one
+                if enough.wait(0.3 + 0.2 * math.sin(number / 4)):
+                    return
+
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(go_on)
+        try:
+            yield
+        finally:
+            enough.set()
+        going.result()
 
 
 def report(hub: Hub, name: str) -> None:

@@ -10,7 +10,7 @@ import nbformat
 from tests.ui import steps
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from tests.ui.browser import BrowserThread
     from tests.ui.lab import Lab
@@ -71,14 +71,33 @@ def write(path: Path, cells: list[str]) -> None:
 
 def run_all(browser: BrowserThread, lab: Lab, name: str) -> None:
     """Open a notebook in JupyterLab and run all its cells."""
-    page = browser.context(viewport={"width": 1280, "height": 900}).new_page()
+    page = browser.page()
     try:
         open_notebook(page, lab, name)
-        execute(page, "notebook:run-all-cells")
-        page.wait_for_function(f"({_CELLS})().ended", timeout=KERNEL_MS)
-        assert page.evaluate(f"({_CELLS})().errors") == []
+        run_cells(page)
     finally:
-        page.context.close()
+        page.close()
+
+
+def run_cells(page: Page) -> None:
+    """Run all cells of the open notebook, none of which may fail."""
+    execute(page, "notebook:run-all-cells")
+    page.wait_for_function(f"({_CELLS})().ended", timeout=KERNEL_MS)
+    assert page.evaluate(f"({_CELLS})().errors") == []
+
+
+def controls(page: Page, cell: int) -> Locator:
+    """The widgets that a cell of the open notebook shows."""
+    cells = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+    return cells.nth(cell).locator(".jp-OutputArea-output > .widget-vbox")
+
+
+def step_up(field: Locator, times: int) -> None:
+    """Press the upper of the two small arrows of a number."""
+    box = field.bounding_box()
+    assert box is not None
+    for _ in range(times):
+        field.click(position={"x": box["width"] - 10, "y": box["height"] / 2 - 4})
 
 
 def open_notebook(page: Page, lab: Lab, name: str) -> None:

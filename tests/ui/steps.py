@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
+
+from mlops_jupyter.client.home import running_hub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -16,6 +21,14 @@ def loaded(page: Page) -> None:
     page.wait_for_function("window.jupyterapp !== undefined", timeout=LOAD_MS)
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LOAD_MS)
     page.evaluate("window.jupyterapp.restored.then(() => undefined)")
+
+
+def calm(page: Page) -> None:
+    """Wait until JupyterLab has opened its launcher: it takes the focus, and the place in front.
+
+    It does so a second after all else is there, which is before a person does anything.
+    """
+    page.wait_for_function("window.jupyterapp.shell.currentWidget !== null", timeout=LOAD_MS)
 
 
 def panel(page: Page) -> Locator:
@@ -128,10 +141,21 @@ def use_theme(page: Page, theme: str) -> None:
     )
 
 
+# in one go: between two steps from outside the name may give way to the card
+_COME_NEAR = """
+name => {
+  const items = [...document.querySelectorAll('#mlops-jupyter-panel .mj-Endpoints-item')];
+  const found = items.find(item => (item.querySelector('h3') ?? item).textContent === name);
+  found?.scrollIntoView({block: 'nearest'});
+  return Boolean(found?.querySelector('article'));
+}
+"""
+
+
 def endpoint(page: Page, name: str) -> Locator:
     """The card of an endpoint, scrolled to: far ones are only names."""
     endpoints = section(page, "Endpoints")
-    endpoints.get_by_text(name, exact=True).first.scroll_into_view_if_needed()
+    page.wait_for_function(_COME_NEAR, arg=name, timeout=LOAD_MS)
     return endpoints.get_by_role("article", name=name, exact=True)
 
 
@@ -151,6 +175,16 @@ def slide(slider: Locator, to: int) -> None:
         slider.press("ArrowRight" if to > now else "ArrowLeft")
 
 
+def kill_hub(home: Path) -> int:
+    """Kill the hub, as the system does when memory runs out; its pid."""
+    found = running_hub(home)
+    assert found is not None
+    process = psutil.Process(found.pid)
+    process.kill()
+    process.wait(10)
+    return found.pid
+
+
 def tab_to(page: Page, wanted: Locator, most: int = 200) -> None:
     """Press Tab until the control has the focus."""
     for _ in range(most):
@@ -162,6 +196,7 @@ def tab_to(page: Page, wanted: Locator, most: int = 200) -> None:
 
 def history(page: Page) -> Locator:
     """The rows of the sidebar's audit history."""
+    calm(page)
     shown = section(page, "Audit history")
     shown.scroll_into_view_if_needed()
     return shown.get_by_role("listbox")
@@ -216,21 +251,56 @@ def frames_while_scrolling(page: Page) -> list[float]:
     return frames
 
 
+_STILL = """
+element => new Promise(resolve => {
+  let before = NaN, since = performance.now();
+  const look = now => {
+    const place = element.getBoundingClientRect().top;
+    if (place !== before) {
+      [before, since] = [place, now];
+    }
+    now - since > 300 ? resolve() : requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})
+"""
+
+
+def click_still(button: Locator) -> None:
+    """Click what lies below cards that still grow, once it has come to rest.
+
+    A button that moves away between press and release was not clicked.
+    """
+    button.scroll_into_view_if_needed()
+    button.evaluate(_STILL)
+    button.click()
+
+
 def explorer(page: Page) -> Locator:
     """Open the audit history in a tab."""
-    section(page, "Audit history").get_by_role("button", name="Open in tab").click()
+    calm(page)
+    click_still(section(page, "Audit history").get_by_role("button", name="Open in tab"))
     shown = page.get_by_role("tabpanel", name="Audit history")
     shown.get_by_role("grid").get_by_role("row").nth(1).wait_for()
     return shown
 
 
+def record(page: Page, key: str) -> Locator:
+    """Open one record as a link to it would."""
+    calm(page)
+    page.evaluate("key => void window.jupyterapp.commands.execute('mlops:open-record', {key})", key)
+    shown = page.get_by_role("complementary", name="Record")
+    # the record that was open before gives way to this one
+    shown.get_by_text(key).first.wait_for()
+    return shown
+
+
 def model(page: Page, name: str) -> Locator:
-    """A model of the section Models, unfolded; nothing above it moves any more."""
+    """A model of the section Models, unfolded."""
     settled(page)
-    page.wait_for_load_state("networkidle")
     models = section(page, "Models")
     named = page.get_by_role("button", name=re.compile(rf"^{name}\s*\d+ version"))
     toggle = models.locator(named)
     if toggle.get_attribute("aria-expanded") == "false":
-        toggle.click()
+        click_still(toggle)
     return models.get_by_role("listitem").filter(has=named)

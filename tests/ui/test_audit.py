@@ -42,7 +42,7 @@ def test_the_history_is_filtered_by_endpoint_and_by_failure(page, called):
     steps.panel(page)
     rows = steps.history(page)
     audit = steps.section(page, "Audit history")
-    audit.get_by_role("button", name="Filter", exact=True).click()
+    steps.click_still(audit.get_by_role("button", name="Filter", exact=True))
     audit.get_by_role("searchbox", name="Endpoint").or_(
         audit.get_by_role("combobox", name="Endpoint")
     ).fill("called")
@@ -57,7 +57,7 @@ def test_a_filter_that_nothing_fits_says_so(page, called):
     page.goto(called.lab.url("lab?reset"))
     steps.panel(page)
     audit = steps.section(page, "Audit history")
-    audit.get_by_role("button", name="Filter", exact=True).click()
+    steps.click_still(audit.get_by_role("button", name="Filter", exact=True))
     audit.get_by_role("searchbox", name="Text in names").fill("nothing is called like this")
     expect(audit.get_by_text("No record fits the filter.")).to_be_visible()
 
@@ -66,7 +66,7 @@ def test_the_badge_says_what_verify_found_and_when(page, called, picture):
     page.goto(called.lab.url("lab?reset"))
     steps.panel(page)
     audit = steps.section(page, "Audit history")
-    audit.get_by_role("button", name="Verify now").click()
+    steps.click_still(audit.get_by_role("button", name="Verify now"))
     expect(audit.get_by_text(re.compile("records hold together"))).to_be_visible(timeout=30_000)
     badge = audit.get_by_role("button", name=re.compile("records verified"))
     expect(badge).to_be_visible()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import json
 import re
-import signal
 
 import psutil
 import pytest
 from playwright.sync_api import expect
 
+from mlops_jupyter.client import Hub
 from mlops_jupyter.client.home import running_hub
 from mlops_jupyter.types import ScalingPolicy
 from tests.ui import facts, steps
@@ -97,44 +98,53 @@ def test_the_form_made_from_the_signature_calls_the_endpoint(page, desk):
     assert newest["status"] == 200
 
 
-def test_of_two_tabs_the_later_one_is_told_what_the_first_one_did(page, desk, browser):
-    page.goto(desk.lab.url("lab?reset"))
-    steps.panel(page)
+def test_of_two_tabs_the_later_one_is_told_what_the_first_one_did(page, browser, desk):
+    other = browser.page()
+    with contextlib.closing(other):
+        for tab in (page, other):
+            tab.goto(desk.lab.url("lab?reset"))
+            steps.panel(tab)
+            card = steps.endpoint(tab, "raced")
+            steps.action(card, "Scale")
+            steps.slide(card.get_by_role("slider", name="Replicas, by slider"), 2)
+        card.get_by_role("button", name="Apply").click()
+        expect(card.get_by_text("Fixed: 2 replicas", exact=True)).to_be_visible()
     card = steps.endpoint(page, "raced")
-    steps.action(card, "Scale")
     steps.slide(card.get_by_role("slider", name="Replicas, by slider"), 4)
-    # the other tab
-    desk.hub.scale("raced", ScalingPolicy.parse("fixed:2"))
     expect(card.get_by_text("The endpoint was changed while you were editing")).to_be_visible()
     card.get_by_role("button", name="Use the present values").click()
-    slider = card.get_by_role("slider", name="Replicas, by slider")
-    expect(slider).to_have_value("2")
+    expect(card.get_by_role("slider", name="Replicas, by slider")).to_have_value("2")
 
 
-def test_a_change_that_comes_too_late_is_refused_and_shows_the_fresh_state(page, desk):
+def test_of_two_users_the_later_one_is_refused_and_shown_the_fresh_state(page, desk):
     page.goto(desk.lab.url("lab?reset"))
     steps.panel(page)
     card = steps.endpoint(page, "raced")
     steps.action(card, "Scale")
-    expect(card.get_by_role("slider", name="Replicas, by slider")).to_be_visible()
+    bob = {"sub": "bob", "method": "jupyterhub"}
 
     def meanwhile(route):
-        desk.hub.scale("raced", ScalingPolicy.parse("fixed:1"))
+        with Hub.connect(home=desk.lab.home, on_behalf_of=bob) as other:
+            other.scale("raced", ScalingPolicy.parse("fixed:1"))
         route.continue_()
 
     page.route("**/mlops/api/endpoints/raced/scale", meanwhile)
     steps.slide(card.get_by_role("slider", name="Replicas, by slider"), 5)
-    card.get_by_role("button", name="Apply").click()
+    with page.expect_response("**/endpoints/raced/scale") as refused:
+        card.get_by_role("button", name="Apply").click()
+    assert refused.value.status == 409
     expect(card.get_by_text(re.compile("user:.* changed this endpoint"))).to_be_visible()
     expect(card.get_by_text("Fixed: 1 replica", exact=True)).to_be_visible()
     assert spec_of(desk.hub, "raced").scaling.min == 1
 
 
 def test_everything_works_with_the_keyboard_alone(page, desk):
+    more = spec_of(desk.hub, "keyed").scaling.min + 1
     page.goto(desk.lab.url("lab?reset"))
     panel = steps.panel(page)
     card = steps.endpoint(page, "keyed")
     expect(card).to_be_visible()
+    steps.calm(page)
     page.get_by_role("region", name="Endpoints").get_by_role(
         "button", name="Endpoints", exact=True
     ).focus()
@@ -144,8 +154,8 @@ def test_everything_works_with_the_keyboard_alone(page, desk):
     page.keyboard.press("ArrowRight")
     steps.tab_to(page, card.get_by_role("button", name="Apply"))
     page.keyboard.press("Enter")
-    expect(card.get_by_text("Fixed: 2 replicas", exact=True)).to_be_visible()
-    assert spec_of(desk.hub, "keyed").scaling.min == 2
+    expect(card.get_by_text(f"Fixed: {more} replicas", exact=True)).to_be_visible()
+    assert spec_of(desk.hub, "keyed").scaling.min == more
     assert panel.is_visible()
 
 
@@ -154,7 +164,7 @@ def test_a_hub_that_is_killed_comes_back_without_a_hand(page, desk):
     steps.panel(page)
     card = steps.endpoint(page, "tried")
     expect(card.get_by_text("ready", exact=True)).to_be_visible()
-    killed = kill_hub(desk.lab.home)
+    killed = steps.kill_hub(desk.lab.home)
     again = facts.eventually(lambda: running_hub(desk.lab.home), 30)
     assert again is not None and again.pid != killed
     expect(card.get_by_text("ready", exact=True)).to_be_visible(timeout=30_000)
@@ -174,6 +184,10 @@ def test_a_hub_that_is_stopped_says_so_in_each_section_and_starts_again(page, de
     said = steps.section(page, "Endpoints").get_by_text("The hub is stopped")
     expect(said).to_be_visible()
     expect(panel.get_by_text("undefined")).to_have_count(0)
+    # reading again does not start it
+    with page.expect_response("**/mlops/api/endpoints"):
+        page.get_by_role("button", name="Refresh endpoints").click()
+    expect(said).to_be_visible()
     assert running_hub(desk.lab.home) is None
     picture(page, "stopped")
     hub.get_by_role("button", name="Start the Hub").click()
@@ -197,8 +211,36 @@ def test_a_hub_that_does_not_answer_for_a_while_is_waited_for(page, desk):
     expect(steps.endpoint(page, "tried")).to_be_visible(timeout=30_000)
 
 
-def kill_hub(home):
-    process = psutil.Process(running_hub(home).pid)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
-    return process.pid
+def test_a_hub_that_is_silent_is_said_after_ten_seconds_and_found_again(page, desk):
+    page.goto(desk.lab.url("lab?reset"))
+    steps.panel(page)
+    card = steps.endpoint(page, "tried")
+    expect(card).to_be_visible()
+    # what is still being read would be waited for first
+    page.wait_for_load_state("networkidle")
+    process = psutil.Process(running_hub(desk.lab.home).pid)
+    process.suspend()
+    try:
+        page.get_by_role("button", name="Refresh endpoints").click()
+        endpoints = steps.section(page, "Endpoints")
+        expect(endpoints.get_by_role("alert")).to_contain_text("silent for 10 s", timeout=30_000)
+        # what was known stays
+        expect(card).to_be_visible()
+    finally:
+        process.resume()
+    endpoints.get_by_role("button", name="Try again").click()
+    expect(endpoints.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_hub_of_another_version_is_named_and_nothing_is_asked_of_it(page, desk):
+    lock = desk.lab.home / "hub.lock"
+    ours = lock.read_text()
+    lock.write_text(json.dumps({**json.loads(ours), "version": "0.0.1"}))
+    try:
+        page.goto(desk.lab.url("lab?reset"))
+        steps.panel(page)
+        hub = steps.section(page, "Hub")
+        expect(hub.get_by_text("A hub of another version runs.")).to_be_visible()
+        expect(steps.section(page, "Endpoints").get_by_text("It is 0.0.1").first).to_be_visible()
+    finally:
+        lock.write_text(ours)

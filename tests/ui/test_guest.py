@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import httpx
 import pytest
@@ -53,15 +52,14 @@ def test_the_server_refuses_him_all_the_same(guest, path):
     assert guest.hub.status("churn-000").spec.deployed
 
 
-def test_500_endpoints_are_there_at_once_and_found_by_name(page, guest, picture):
+def test_500_endpoints_are_there_and_found_by_name(page, guest, picture):
     page.goto(guest.lab.url("lab?reset"))
     steps.loaded(page)
-    started = time.perf_counter()
     steps.panel(page)
     endpoints = steps.section(page, "Endpoints")
     expect(endpoints.get_by_role("article").first).to_be_visible()
-    assert time.perf_counter() - started < 3
     assert endpoints.get_by_role("listitem").count() == 500
+    # which is why it takes no time: only what is near is made
     assert endpoints.get_by_role("article").count() < 50
     picture(page, "many")
     page.get_by_role("searchbox", name="Filter endpoints").fill("churn-377")
@@ -70,12 +68,13 @@ def test_500_endpoints_are_there_at_once_and_found_by_name(page, guest, picture)
 
 
 def test_an_open_sidebar_asks_for_nothing_while_nothing_happens(page, guest):
+    page.clock.install()
     page.goto(guest.lab.url("lab?reset"))
     steps.panel(page)
     steps.unfold_all(page)
     page.wait_for_load_state("networkidle")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    # longer than it would poll
-    page.wait_for_timeout(7000)
+    # half a minute of the page's own time; it would poll every five seconds
+    page.clock.run_for(30_000)
     assert [url for url in asked if "/mlops/" in url] == []

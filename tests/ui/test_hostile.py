@@ -42,7 +42,7 @@ def test_hostile_names_are_shown_as_text_and_do_nothing(page, infested, picture)
     for shown in panel.get_by_text("data-commandlinker-command").all()[:5]:
         shown.click(timeout=2_000, force=True)
     models = steps.model(page, "disguised")
-    models.get_by_role("button", name="Version 1", exact=True).click()
+    steps.click_still(models.get_by_role("button", name="Version 1", exact=True))
     expect(models.get_by_text('<img src="x"').first).to_be_visible()
     picture(page, "hostile")
     assert page.evaluate(PLANTED) == [None, 0, 0, "JupyterLab Light"]
@@ -68,3 +68,24 @@ def test_a_name_of_10_kb_does_not_stretch_the_page(page, infested):
     heights = {row.bounding_box()["height"] for row in rows.get_by_role("option").all()[:20]}
     assert len(heights) == 1
     assert panel.evaluate("element => element.scrollWidth <= element.clientWidth")
+
+
+def test_hostile_names_do_nothing_in_the_explorer_either(page, infested):
+    page.goto(infested.lab.url("lab?reset"))
+    steps.panel(page)
+    shown = steps.explorer(page)
+    shown.get_by_label("Model").fill(facts.MARKUP)
+    row = shown.get_by_role("row").nth(1)
+    expect(row).to_contain_text('<img src="x"')
+    # its right half may lie below the detail
+    row.click(position={"x": 20, "y": 10})
+    record = page.get_by_role("complementary", name="Record")
+    expect(record).to_contain_text('<img src="x"')
+    shown.get_by_label("Model").fill("")
+    shown.get_by_label("Text in names").fill("data-commandlinker")
+    expect(row).to_contain_text("data-commandlinker-command")
+    row.click(position={"x": 20, "y": 10})
+    expect(record).to_contain_text("data-commandlinker-command")
+    record.get_by_text("data-commandlinker-command").first.click()
+    assert page.evaluate(PLANTED) == [None, 0, 0, "JupyterLab Light"]
+    assert page.locator("[data-commandlinker-command*=theme]").count() == 0

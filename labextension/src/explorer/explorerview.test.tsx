@@ -161,6 +161,23 @@ describe('the filter', () => {
     expect(server.asked.map(asked => asked.caller)).not.toContain('user:b');
   });
 
+  it('keeps what is chosen while the typing pauses', async () => {
+    server.add();
+    render(<Tab />);
+    const change = (label: string, value: string) =>
+      fireEvent.change(screen.getByLabelText(label), { target: { value } });
+    change('Caller', 'user:bob');
+    change('Model', 'churn');
+    change('Status', 'failed');
+    await waitFor(() =>
+      expect(server.asked.at(-1)).toMatchObject({
+        caller: 'user:bob',
+        model: 'churn',
+        failed: true
+      })
+    );
+  });
+
   it('knows kinds, statuses and spans of time', async () => {
     server.add();
     render(<Tab />);

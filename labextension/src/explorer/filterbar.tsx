@@ -26,7 +26,13 @@ export default function FilterBar(props: {
   trans: Trans;
 }): JSX.Element {
   const { asked, trans, names } = props;
-  const set = (parts: Partial<IAsked>) => props.onChange(changed(asked, parts));
+  // what was typed is told after a pause, in which other fields may have changed
+  const latest = React.useRef(asked);
+  latest.current = asked;
+  const set = (parts: Partial<IAsked>) => {
+    latest.current = changed(latest.current, parts);
+    props.onChange(latest.current);
+  };
   const count = countAsked(asked);
   return (
     <div className="mj-FilterBar" role="search" aria-label={trans.__('Filter')}>
