@@ -10,8 +10,11 @@ from collections.abc import Callable, Hashable
 from time import monotonic
 from typing import Any
 
-STEP_SECONDS = 0.1
+STEP_SECONDS = 0.25
 """Least time between two events about the same thing."""
+
+RUN_STEP_SECONDS = 0.1
+"""The same for a run, whose end somebody waits for."""
 
 Event = dict[str, Any]
 Subject = tuple[str, str]
@@ -36,7 +39,7 @@ class Listener:
 
     def note(self, subject: Subject, event: Event) -> None:
         """Keep `event` in place of an earlier one about `subject`."""
-        # no second wake for what waits already: calls by the thousand make ten wakes a second
+        # no second wake for what waits already: calls by the thousand make four wakes a second
         first = subject not in self._waiting
         self._waiting[subject] = event
         if first:
@@ -45,7 +48,7 @@ class Listener:
     def take(self) -> list[Event]:
         """The events that may be told now; those told of a moment ago wait for their time."""
         now = self._clock()
-        self._told = {one: at for one, at in self._told.items() if now - at < STEP_SECONDS}
+        self._told = {one: at for one, at in self._told.items() if now - at < _step(one)}
         due = [subject for subject in self._waiting if subject not in self._told]
         self._told.update(dict.fromkeys(due, now))
         return [self._waiting.pop(subject) for subject in due]
@@ -54,8 +57,12 @@ class Listener:
         """Seconds until `take` has something; None when nothing waits."""
         if not self._waiting:
             return None
-        due = min(self._told.get(subject, 0.0) for subject in self._waiting) + STEP_SECONDS
+        due = min(self._told.get(subject, 0.0) + _step(subject) for subject in self._waiting)
         return max(due - self._clock(), 0.0)
+
+
+def _step(subject: Subject) -> float:
+    return RUN_STEP_SECONDS if subject[0] == "run" else STEP_SECONDS
 
 
 class Notices:
