@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +10,7 @@ from typing import Any
 
 from mlops_jupyter.training.folder import RunFolder
 from mlops_jupyter.training.progress import advance
+from mlops_jupyter.training.runner import cancel
 from mlops_jupyter.types import RunStatus
 
 
@@ -69,11 +67,8 @@ class LiveRun:
     def terminate(self) -> None:
         """Ask the supervisor, once, to end the run."""
         # one that has said nothing yet does not listen yet either
-        pid = self.folder.supervisor_pid() if self.offset else None
-        if pid is not None and not self.told_to_end:
-            self.told_to_end = True
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+        if self.offset and not self.told_to_end:
+            self.told_to_end = cancel(self.folder)
 
     def _supervised(self) -> bool:
         if self.folder.supervisor_pid() is not None:

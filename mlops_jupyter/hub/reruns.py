@@ -142,16 +142,15 @@ class Reruns:
 
     def _environment_differs(self, original: RunStatus, folder: RunFolder) -> bool:
         """Whether the kernel's packages are others by now."""
-        from mlops_jupyter.registry.run_lineage import kernel_interpreter, run_lineage
+        from mlops_jupyter.registry.run_environment import installed, kernel_interpreter
 
         recorded = original.record.get("environment") or {}
         if not recorded.get("sha256") or not (folder.path / "environment.txt").exists():
             return False
         kernel = original.spec.kernel or original.record.get("code", {}).get("kernel", "python3")
         interpreter = kernel_interpreter(kernel or "python3")
-        facts, _ = run_lineage(Path(original.spec.notebook), interpreter, {})
-        present = facts.get("environment") or {}
-        return bool(present.get("sha256") != recorded["sha256"])
+        present = installed(interpreter) if interpreter else None
+        return present is None or present.sha256 != recorded["sha256"]
 
     async def _predictions(
         self, one: RunStatus, other: RunStatus

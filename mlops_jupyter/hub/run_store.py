@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, delete, func, select
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import Connection, Engine
 
@@ -142,12 +142,6 @@ class RunStore:
             rows = connection.execute(query).all()
         following = f"{rows[-1].submitted_us}-{rows[-1].id}" if len(rows) == wanted.limit else None
         return [(row.id, msgspec.Raw(row.status.encode())) for row in rows], following
-
-    def counts(self) -> dict[str, int]:
-        """How many runs there are in each state."""
-        query = select(_run.c.state, func.count()).group_by(_run.c.state)
-        with self._reader.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
 
     def older(self, schedule: str, states: Sequence[str], keep: int) -> list[str]:
         """Ids of a schedule's runs in `states` beyond the newest `keep`."""

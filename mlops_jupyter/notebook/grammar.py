@@ -8,17 +8,11 @@ from collections.abc import Callable
 from functools import cache
 
 from mlops_jupyter.notebook import run_grammar
-from mlops_jupyter.notebook.parser import VerbParser, cut
+from mlops_jupyter.notebook.parser import VerbParser, cut, whole
 from mlops_jupyter.types import InvalidRequest, ScalingPolicy, did_you_mean
 
 KINDS = ("prediction", "control", "run", "access", "gap", "system")
 SCALING_WORDS = ("fixed:1", "fixed:2", "elastic:1-4", "serverless", "serverless:0-4,idle=60s")
-
-
-def _whole(text: str) -> int:
-    if re.fullmatch(r"\d{1,9}", text) is None:
-        raise argparse.ArgumentTypeError(f"{cut(text)} is not a whole number")
-    return int(text)
 
 
 def _positive(text: str) -> float:
@@ -72,7 +66,7 @@ def _deploy() -> VerbParser:
         type=ScalingPolicy.parse,
         help="fixed:N, elastic:MIN-MAX[,target=C] or serverless[:0-MAX][,idle=SECONDSs]",
     )
-    parser.add("--gpu", type=_whole, metavar="N", help="GPUs for each replica")
+    parser.add("--gpu", type=whole, metavar="N", help="GPUs for each replica")
     parser.add("--on", metavar="TARGET", choices=("local",), help="where replicas run")
     parser.add("--audit", choices=("full", "metadata"), help="what the ledger keeps of each call")
     parser.add("--mode", choices=("strict", "async"), help="strict: no answer without its record")
@@ -87,7 +81,7 @@ def _change(parser: VerbParser, *, waits: bool = True) -> None:
         parser.add("--no-wait", action="store_true", help="return at once")
     parser.add(
         "--revision",
-        type=_whole,
+        type=whole,
         metavar="N",
         help="refuse if the endpoint's revision is not N any more",
     )
@@ -119,7 +113,7 @@ def _predict() -> VerbParser:
     )
     parser.add("name", metavar="ENDPOINT", completes="endpoint", help="the endpoint's name")
     parser.add("data", metavar="DATA", completes="variable", help="name of a variable")
-    parser.add("--version", type=_whole, metavar="N", help="ask this version, past the traffic")
+    parser.add("--version", type=whole, metavar="N", help="ask this version, past the traffic")
     parser.add("--params", metavar="VARIABLE", completes="variable", help="dict of parameters")
     return parser
 
@@ -197,14 +191,14 @@ def _audit() -> VerbParser:
         "name", nargs="?", metavar="NAME", completes="named", help="an endpoint's or a model's name"
     )
     parser.add("--model", metavar="MODEL", completes="model", help="only this model")
-    parser.add("--version", type=_whole, metavar="N", help="only this version")
+    parser.add("--version", type=whole, metavar="N", help="only this version")
     parser.add("--since", default="24h", metavar="TIME", help="24h, 7d, 2026-11-23 …; default 24h")
     parser.add("--until", metavar="TIME", help="as --since")
     parser.add("--by", metavar="CALLER", help="alice, user:alice, app:billing")
     parser.add("--kind", choices=KINDS, help="only")
     parser.add("--failed", action="store_true", help="only what failed or was refused")
     parser.add("--text", metavar="WORDS", help="search the records' text")
-    parser.add("--limit", type=_whole, default=20, metavar="N", help="records a page; default 20")
+    parser.add("--limit", type=whole, default=20, metavar="N", help="records a page; default 20")
     parser.add(
         "--intents",
         action="store_true",

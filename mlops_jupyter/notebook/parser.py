@@ -182,6 +182,13 @@ def expression_in(line: str) -> str:
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
 
 
+def whole(text: str) -> int:
+    """Read a whole number, for argparse."""
+    if re.fullmatch(r"\d{1,9}", text) is None:
+        raise argparse.ArgumentTypeError(f"{cut(text)} is not a whole number")
+    return int(text)
+
+
 def weights(words: Sequence[str]) -> dict[int, int]:
     """Read ``3=90 4=10`` as ``{3: 90, 4: 10}``."""
     found: dict[int, int] = {}

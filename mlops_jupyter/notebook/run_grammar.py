@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mlops_jupyter.notebook.parser import VerbParser, cut
+from mlops_jupyter.notebook.parser import VerbParser, cut, whole
 from mlops_jupyter.types import InvalidRequest
 
 STATES = (
@@ -34,9 +34,9 @@ def train() -> VerbParser:
     )
     parser.add("--minimize", metavar="METRIC", default="", help="as --maximize")
     parser.add("--search", choices=("grid", "random", "optuna"), default="grid", help="of a sweep")
-    parser.add("--count", type=_whole, metavar="N", help="runs of a random or optuna search")
-    parser.add("--seed", type=_whole, default=0, metavar="N", help="of the search")
-    parser.add("--parallel", type=_whole, default=1, metavar="N", help="runs at once")
+    parser.add("--count", type=whole, metavar="N", help="runs of a random or optuna search")
+    parser.add("--seed", type=whole, default=0, metavar="N", help="of the search")
+    parser.add("--parallel", type=whole, default=1, metavar="N", help="runs at once")
     parser.add("--wait", action="store_true", help="until it has ended; fails if the run did")
     return parser
 
@@ -49,7 +49,7 @@ def runs() -> VerbParser:
     parser.add("--by", metavar="USER", help="who started them, such as user:ada")
     parser.add("--schedule", metavar="NAME", help="only those of this schedule")
     parser.add("--sweep", metavar="ID", help="only those of this sweep")
-    parser.add("--limit", type=_whole, default=20, metavar="N", help="how many; default 20")
+    parser.add("--limit", type=whole, default=20, metavar="N", help="how many; default 20")
     parser.add("--show", metavar="ID", help="one run in full, by its id or a beginning of it")
     parser.add("--cancel", metavar="ID", help="end a run, or a sweep")
     parser.add("--log", metavar="ID", help="what the run's kernel printed")
@@ -119,10 +119,10 @@ def _how(parser: VerbParser) -> None:
     parser.add("--output", metavar="PATH", help="copy the executed notebook there, too")
     parser.add("--cpus", type=float, default=1.0, metavar="N", help="cores; default 1")
     parser.add("--memory", default="0", metavar="SIZE", help="4G: it fails above that")
-    parser.add("--gpu", type=_whole, default=0, metavar="N", help="GPUs of its own")
+    parser.add("--gpu", type=whole, default=0, metavar="N", help="GPUs of its own")
     parser.add("--timeout", type=_seconds, metavar="SECONDS", help="longest time for the run")
     parser.add("--cell-timeout", type=_seconds, metavar="SECONDS", help="for one cell")
-    parser.add("--retries", type=_whole, default=0, metavar="N", help="of a run that failed")
+    parser.add("--retries", type=whole, default=0, metavar="N", help="of a run that failed")
     parser.add("--notify", default="", metavar="URL", help="tell this URL of its end")
 
 
@@ -138,12 +138,6 @@ def _named(words: Sequence[str], example: str) -> dict[str, str]:
             )
         found[name] = value
     return found
-
-
-def _whole(text: str) -> int:
-    if re.fullmatch(r"\d{1,9}", text) is None:
-        raise argparse.ArgumentTypeError(f"{cut(text)} is not a whole number")
-    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -321,11 +321,6 @@ def fact(key: str, value: Any) -> None:
     _publish(FACT_MIME, {"key": key, "value": value}, f"{key}: {value}")
 
 
-def in_run() -> str | None:
-    """The id of the run that this kernel works for, or None."""
-    return os.environ.get("MLOPS_JUPYTER_RUN") or None
-
-
 def run_options(
     *,
     cpus: float = 1.0,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,29 +15,14 @@ import pytest
 
 from mlops_jupyter.audit import Checkpoint, Verifier, export
 from tests.audit.conftest import Home
+from tests.go import built
 
 SOURCE = Path(__file__).parent / "go_verifier"
 
 
 @pytest.fixture(scope="module")
 def verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("go") is None:
-        pytest.skip("Go is not installed")
-    program = tmp_path_factory.mktemp("go") / "verifier"
-    built = subprocess.run(
-        ["go", "build", "-o", str(program), "."],
-        cwd=SOURCE,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=150,
-    )
-    if built.returncode:
-        unreachable = ("dial tcp", "no such host", "i/o timeout", "module lookup disabled")
-        if any(word in built.stderr for word in unreachable):
-            pytest.skip("golang.org/x/mod cannot be had")
-        pytest.fail(built.stderr)
-    return program
+    return built(SOURCE, tmp_path_factory.mktemp("go"), "golang.org/x/mod")
 
 
 @dataclass

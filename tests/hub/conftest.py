@@ -11,6 +11,8 @@ from mlops_jupyter.hub.home import open_home
 from mlops_jupyter.hub.state import State
 from mlops_jupyter.types import Caller, ModelVersion, Principal, digest_folder
 
+from ..notebooks import write_notebook
+
 ADA = Caller(Principal("user:ada", "os-user"), "peer-credentials")
 
 
@@ -70,6 +72,12 @@ def make_version(tmp_path):
         return ModelVersion(model, version, digest_folder(folder), str(folder), **fields)
 
     return make
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """A function that writes a notebook into a folder of its own."""
+    return lambda *cells, **options: write_notebook(tmp_path / "fit.ipynb", *cells, **options)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import pytest
 from mlops_jupyter.client.hub import Hub
 from mlops_jupyter.types import Conflict, NotFound
 
-from ..notebooks import write_notebook
 from .waiting import until
 
 PARAMETERS = "slope: float = 2.0\nseed: int = 1"
@@ -17,11 +16,6 @@ mj.data([1.0, 2.0, 3.0], name="points")
 mj.metric("error", abs(slope - 2.0))
 print("fitted", random.random())
 """
-
-
-@pytest.fixture
-def notebook(tmp_path):
-    return lambda *cells, **options: write_notebook(tmp_path / "fit.ipynb", *cells, **options)
 
 
 @pytest.fixture(scope="module")

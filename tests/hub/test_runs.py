@@ -9,16 +9,9 @@ import pytest
 from mlops_jupyter.client.hub import Hub
 from mlops_jupyter.types import Conflict, InvalidRequest, NotFound, Resources
 
-from ..notebooks import write_notebook
 from .waiting import until
 
 PATIENCE = 120.0
-
-
-@pytest.fixture
-def notebook(tmp_path):
-    """A function that writes a notebook into a folder of its own."""
-    return lambda *cells, **options: write_notebook(tmp_path / "fit.ipynb", *cells, **options)
 
 
 def printed(hub, run):

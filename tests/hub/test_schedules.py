@@ -17,16 +17,9 @@ from mlops_jupyter.serving.gpus import GpuInventory
 from mlops_jupyter.training.queue import Slots
 from mlops_jupyter.types import Conflict, InvalidRequest, NotFound, RunSpec, ScheduleSpec
 
-from ..notebooks import write_notebook
-
 MINUTE = "* * * * *"
 START = 1_790_000_000.0 - 1_790_000_000.0 % 60
 """A whole minute."""
-
-
-@pytest.fixture
-def notebook(tmp_path):
-    return lambda *cells, **options: write_notebook(tmp_path / "fit.ipynb", *cells, **options)
 
 
 @pytest.fixture

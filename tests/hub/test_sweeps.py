@@ -8,16 +8,10 @@ import pytest
 from mlops_jupyter.client.hub import Hub
 from mlops_jupyter.types import Conflict, InvalidRequest, NotFound
 
-from ..notebooks import write_notebook
 from .waiting import until
 
 FIT = "import mlops_jupyter as mj\nmj.metric('loss', (lr - 0.2) ** 2 + depth)"
 PARAMETERS = "lr: float = 0.1\ndepth: int = 1"
-
-
-@pytest.fixture
-def notebook(tmp_path):
-    return lambda *cells, **options: write_notebook(tmp_path / "fit.ipynb", *cells, **options)
 
 
 @pytest.fixture

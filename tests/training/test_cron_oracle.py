@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import os
 import random
-import shutil
 import subprocess
 import zoneinfo
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import pytest
 
 from mlops_jupyter.training.cron import next_after, parse, time_zone
 from mlops_jupyter.types import InvalidRequest
+from tests.go import built
 
 SOURCE = Path(__file__).parent / "go_cron"
 # by what makes them hard: half an hour, midnight that does not exist or comes twice, winter time
@@ -34,22 +34,7 @@ Ask = Callable[[list[Question]], list[str]]
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Asks the Go program for the next five starts of each question."""
-    if shutil.which("go") is None:
-        pytest.skip("Go is not installed")
-    program = tmp_path_factory.mktemp("go") / "cron"
-    built = subprocess.run(
-        ["go", "build", "-o", str(program), "."],
-        cwd=SOURCE,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=150,
-    )
-    if built.returncode:
-        unreachable = ("dial tcp", "no such host", "i/o timeout", "module lookup disabled")
-        if any(word in built.stderr for word in unreachable):
-            pytest.skip("github.com/robfig/cron cannot be had")
-        pytest.fail(built.stderr)
+    program = built(SOURCE, tmp_path_factory.mktemp("go"), "github.com/robfig/cron")
 
     def answer(questions: list[Question]) -> list[str]:
         lines = "".join(f"{rule}\t{zone}\t{at}\t5\n" for rule, zone, at in questions)
