@@ -1,5 +1,7 @@
 # Everything a fresh machine needs is Python 3.11 or newer; the rest comes from PyPI and npm.
 PYTHON ?= python3
+# test files that run at once; much of their time is waiting for processes
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -54,7 +56,7 @@ test-front: $(MODULES)
 	jlpm test
 
 test: $(LABEXTENSION) kernels test-front ## Set up and pass all tests
-	$(BIN)/python -m pytest -m "not soak" --ignore tests/ui
+	$(BIN)/python -m pytest -m "not soak" --ignore tests/ui -n $(JOBS) --dist loadfile
 
 # apart until all of them pass on a busy machine too
 test-browser: $(LABEXTENSION) browser ## The tests that click through a real JupyterLab in Chromium
