@@ -457,13 +457,13 @@ def test_a_terminal_gets_a_body_as_a_table_and_a_file_its_bytes(run, tmp_path):
             {"dataframe_split": {"columns": ["x", "s"], "data": [[0.5, "t"]]}},
             ["ROW", "X", "S", "0", "0.5", "t"],
         ),
-        ({"dataframe_records": [{"x": None}]}, ["ROW", "X", "0"]),
-        ({"inputs": {"x": [1], "y": [True]}}, ["ROW", "X", "Y", "0", "1", "true"]),
+        ({"dataframe_records": [{"x": None}]}, ["ROW", "X", "0", "missing"]),
+        ({"inputs": {"x": [1], "y": [True]}}, ["ROW", "X", "Y", "0", "1", "True"]),
         (
             {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}]},
-            ["ROW", "X", "0", "[1,", "2]"],
+            ["ROW", "X[0]", "X[1]", "0", "1", "2"],
         ),
-        ({"other": 1}, ["{", '"other":', "1", "}"]),
+        ({"other": [1]}, ["{", '"other":', "[", "1", "]", "}"]),
     ],
 )
 def test_bodies_in_json_are_read(body, cells):
@@ -479,7 +479,14 @@ def test_other_bodies_are_read_or_named():
                         "parameters": {"binary_data_size": 10}}]}  # fmt: skip
     text = json.dumps(head, ensure_ascii=False).encode()
     body = text + b"\x02\0\0\0hi" + b"\xff\xff\xff\xff"
-    assert readable(body, "application/octet-stream").split() == ["ROW", "É", "0", "hi", "1"]
+    assert readable(body, "application/octet-stream").split() == [
+        "ROW",
+        "É",
+        "0",
+        "hi",
+        "1",
+        "missing",
+    ]
     many = json.dumps({"predictions": list(range(60))}).encode()
     assert readable(many, "application/json").endswith("… and 10 more rows")
 

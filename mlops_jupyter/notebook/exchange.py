@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from mlops_jupyter.client.payloads import Sample, read_payload
 from mlops_jupyter.notebook.html import (
     LINES,
     Html,
@@ -17,7 +18,6 @@ from mlops_jupyter.notebook.html import (
     table,
     visible,
 )
-from mlops_jupyter.notebook.payloads import Sample, read_payload
 
 _TITLES = {"input": "input", "output": "answer"}
 _RAW = 4096

@@ -20,8 +20,6 @@ from typing import Any
 
 from mlops_jupyter.types.datatypes import MISSING_LENGTH, STRUCT_CODES
 
-MAX_ROWS = 5
-MAX_COLUMNS = 30
 _MAX_BYTES = 16_000_000
 """From so many bytes on a payload is not read for a picture."""
 _MAX_CELL = 60
@@ -32,6 +30,14 @@ _MISFITS = (
 
 Names = Sequence[object]
 Rows = Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many rows and columns are read."""
+
+    rows: int = 5
+    columns: int = 30
 
 
 @dataclass(frozen=True)
@@ -61,15 +67,15 @@ class Sample:
         return f"… and {' and '.join(parts)}" if parts else ""
 
 
-def read_payload(data: bytes, content_type: str = "") -> Sample | None:
+def read_payload(data: bytes, content_type: str = "", bounds: Bounds = Bounds()) -> Sample | None:
     """The beginning of a payload as a table, or None when it is of no form that is known."""
     if not data or len(data) > _MAX_BYTES:
         return None
     try:
         if content_type.startswith("text/csv"):
-            return _of_csv(data)
+            return _of_csv(data, bounds)
         document, tail = _split(data)
-        return _of_document(document, tail)
+        return _of_document(document, tail, bounds)
     except _MISFITS:
         return None
 
@@ -82,23 +88,23 @@ def _split(data: bytes) -> tuple[Any, bytes]:
     return json.loads(data[:end]), data[end:]
 
 
-def _of_document(document: Any, tail: bytes) -> Sample | None:
+def _of_document(document: Any, tail: bytes, bounds: Bounds) -> Sample | None:
     if isinstance(document, Mapping):
         for side in ("inputs", "outputs"):
             if _are_tensors(document.get(side)):
-                return _of_tensors(document[side], tail)
-    return None if tail.strip() else _of_json(document)
+                return _of_tensors(document[side], tail, bounds)
+    return None if tail.strip() else _of_json(document, bounds)
 
 
-def _of_json(document: Any) -> Sample | None:
+def _of_json(document: Any, bounds: Bounds) -> Sample | None:
     if not isinstance(document, Mapping):
-        return _of_values("value", document)
+        return _of_values("value", document, bounds)
     for key, read in _MLFLOW.items():
         if key in document:
-            return read(document[key])
+            return read(document[key], bounds)
     if any(isinstance(value, Mapping | list) for value in document.values()):
         return None
-    return _sample(list(document), [list(document.values())])
+    return _sample(list(document), [list(document.values())], bounds)
 
 
 def _are_tensors(found: Any) -> bool:
@@ -112,7 +118,7 @@ def _are_tensors(found: Any) -> bool:
 # -- the inference protocol -----------------------------------------------------------------------
 
 
-def _of_tensors(tensors: Sequence[Mapping[str, Any]], tail: bytes) -> Sample:
+def _of_tensors(tensors: Sequence[Mapping[str, Any]], tail: bytes, bounds: Bounds) -> Sample:
     names: list[object] = []
     columns: list[list[object]] = []
     total, rows, start = 0, 0, 0
@@ -128,9 +134,9 @@ def _of_tensors(tensors: Sequence[Mapping[str, Any]], tail: bytes) -> Sample:
             values = _unpacked(str(tensor["datatype"]), _part(tail, start, size))
             start += size
         rows, total = max(rows, length), total + width
-        if len(names) < MAX_COLUMNS:
-            first = list(islice(values, min(length, MAX_ROWS) * width))
-            shown = min(width, MAX_COLUMNS)
+        if len(names) < bounds.columns:
+            first = list(islice(values, min(length, bounds.rows) * width))
+            shown = min(width, bounds.columns)
             name = tensor.get("name", "")
             names += [name] if width == 1 else [f"{name}[{place}]" for place in range(shown)]
             columns += [first[place::width] for place in range(shown)]
@@ -138,7 +144,7 @@ def _of_tensors(tensors: Sequence[Mapping[str, Any]], tail: bytes) -> Sample:
         raise ValueError("the sizes do not add up")
     height = max(map(len, columns), default=0)
     cells = [[c[row] if row < len(c) else "" for c in columns] for row in range(height)]
-    return _sample(names, cells, rows, total)
+    return _sample(names, cells, bounds, rows, total)
 
 
 def _part(tail: bytes, start: int, size: object) -> bytes:
@@ -179,56 +185,62 @@ def _texts(data: bytes) -> Iterator[object]:
 # -- MLflow's forms, and CSV ----------------------------------------------------------------------
 
 
-def _of_split(found: Any) -> Sample:
+def _of_split(found: Any, bounds: Bounds) -> Sample:
     rows, names = found["data"], found.get("columns")
     if names is None:
-        return _of_values("column", rows)
-    return _sample(names, rows)
+        return _of_values("column", rows, bounds)
+    return _sample(names, rows, bounds)
 
 
-def _of_values(name: str, found: Any) -> Sample:
+def _of_values(name: str, found: Any, bounds: Bounds) -> Sample:
     """A value a row, a list a row, a dict a row, or a list a column."""
     if isinstance(found, Mapping):
         columns = [value if isinstance(value, list) else [value] for value in found.values()]
         height = max(map(len, columns), default=0)
-        kept = range(min(height, MAX_ROWS))
+        kept = range(min(height, bounds.rows))
         rows = [[c[row] if row < len(c) else "" for c in columns] for row in kept]
-        return _sample(list(found), rows, height)
+        return _sample(list(found), rows, bounds, height)
     if not isinstance(found, list):
-        return _sample([name], [[found]])
-    first = found[:MAX_ROWS]
+        return _sample([name], [[found]], bounds)
+    first = found[: bounds.rows]
     if first and all(isinstance(row, Mapping) for row in first):
         names = list(dict.fromkeys(key for row in first for key in row))
-        return _sample(names, [[row.get(key, "") for key in names] for row in first], len(found))
+        cells = [[row.get(key, "") for key in names] for row in first]
+        return _sample(names, cells, bounds, len(found))
     if first and all(isinstance(row, list) for row in first):
         width = max(map(len, first))
-        return _sample([f"{name}[{place}]" for place in range(width)], first, len(found))
-    return _sample([name], [[value] for value in first], len(found))
+        names = [f"{name}[{place}]" for place in range(width)]
+        return _sample(names, first, bounds, len(found))
+    return _sample([name], [[value] for value in first], bounds, len(found))
 
 
-_MLFLOW: dict[str, Callable[[Any], Sample]] = {
+_MLFLOW: dict[str, Callable[[Any, Bounds], Sample]] = {
     "dataframe_split": _of_split,
-    "dataframe_records": lambda found: _of_values("record", found),
-    "instances": lambda found: _of_values("instance", found),
-    "inputs": lambda found: _of_values("input", found),
-    "predictions": lambda found: _of_values("predictions", found),
+    "dataframe_records": lambda found, bounds: _of_values("record", found, bounds),
+    "instances": lambda found, bounds: _of_values("instance", found, bounds),
+    "inputs": lambda found, bounds: _of_values("input", found, bounds),
+    "predictions": lambda found, bounds: _of_values("predictions", found, bounds),
 }
 
 
-def _of_csv(data: bytes) -> Sample:
+def _of_csv(data: bytes, bounds: Bounds) -> Sample:
     lines = csv.reader(io.StringIO(data.decode("utf-8-sig")))
     names = next(lines, [])
-    first = list(islice(lines, MAX_ROWS))
-    return _sample(names, first, len(first) + sum(1 for _ in lines))
+    first = list(islice(lines, bounds.rows))
+    return _sample(names, first, bounds, len(first) + sum(1 for _ in lines))
 
 
 def _sample(
-    names: Names, rows: Rows, height: int | None = None, width: int | None = None
+    names: Names,
+    rows: Rows,
+    bounds: Bounds,
+    height: int | None = None,
+    width: int | None = None,
 ) -> Sample:
-    kept = tuple(str(name)[:_MAX_CELL] for name in names[:MAX_COLUMNS])
+    kept = tuple(str(name)[:_MAX_CELL] for name in names[: bounds.columns])
     cells = tuple(
         tuple(_cell(row[place]) if place < len(row) else "" for place in range(len(kept)))
-        for row in rows[:MAX_ROWS]
+        for row in rows[: bounds.rows]
     )
     return Sample(
         kept,
