@@ -73,6 +73,11 @@ class CheckedSpawner:
         self._lock = asyncio.Lock()
         self._checked = False
 
+    @property
+    def doing(self) -> str:
+        """What the start of a worker waits for."""
+        return self._spawner.doing
+
     async def start(self, spec: WorkerSpec, sock: socket.socket) -> Process:
         """Start a worker; the bytes are hashed before the first one."""
         async with self._lock:

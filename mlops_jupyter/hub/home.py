@@ -57,6 +57,11 @@ class Home:
         return self.root / "environments"
 
     @property
+    def rebuilt(self) -> Path:
+        """Environments that were made again for the repeat of a run, by digest."""
+        return self.environments / "runs"
+
+    @property
     def runs(self) -> Path:
         """A folder for each run."""
         return self.root / "runs"

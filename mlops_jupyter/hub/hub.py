@@ -34,7 +34,12 @@ from mlops_jupyter.hub.hub_routes import HubInfo, HubRoutes
 from mlops_jupyter.hub.jobs import Jobs
 from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.state import State
-from mlops_jupyter.hub.upkeep import close_orphans, keep_ledger
+from mlops_jupyter.hub.upkeep import (
+    close_orphans,
+    environment_days,
+    keep_environments,
+    keep_ledger,
+)
 from mlops_jupyter.serving.gateway import Gateway
 from mlops_jupyter.serving.http import HttpServer
 from mlops_jupyter.serving.messages import Request, Response
@@ -73,6 +78,7 @@ class Hub:
             The port is taken, or the ledger cannot be opened.
         """
         on_close = self._closing
+        days = environment_days()
         engine = open_engine(self.home.database)
         on_close.callback(engine.dispose)
         self._ledger = ledger = Ledger.open(engine, self.home.keys)
@@ -110,6 +116,7 @@ class Hub:
         on_close.push_async_callback(self._end_tasks)
         self._run(autoscale(self.endpoints, history, gateway.since))
         self._run(keep_ledger(ledger))
+        self._run(keep_environments(state, catalogue, target, self.home.rebuilt, days))
         for work in jobs.work():
             self._run(work)
         return {

@@ -82,7 +82,7 @@ class Jobs:
         runs.restore()
         sweeps.restore()
         publications.catch_up(home.runs)
-        reruns = Reruns(runs, publications, home.environments / "runs")
+        reruns = Reruns(runs, publications, home.rebuilt)
         return cls(runs, sweeps, schedules, webhooks, publications, reruns)
 
     def routes(self) -> list[Route]:

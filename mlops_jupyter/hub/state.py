@@ -82,6 +82,16 @@ class StoredEndpoint:
     updated_at: float = 0.0
     updated_by: str = ""
 
+    @property
+    def refs(self) -> set[tuple[str, int]]:
+        """Model and number of the versions that it serves, and of those that a rollback needs."""
+        now = Served(self.spec.model, self.spec.traffic)
+        return {
+            (one.model, version)
+            for one in (now, *self.history[-1:])
+            for version in one.traffic.versions
+        }
+
     def changed(self, spec: EndpointSpec, by: str, *, served: bool) -> StoredEndpoint:
         """The same endpoint with `spec` and the next revision; what it replaces is remembered."""
         before = Served(self.spec.model, self.spec.traffic)

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from pathlib import Path
 
 from mlops_jupyter.audit import AuditQuery, Entry, Ledger
-from mlops_jupyter.types import AuditUnavailable
+from mlops_jupyter.hub.catalogue import Catalogue
+from mlops_jupyter.hub.state import State
+from mlops_jupyter.targets.local import LocalTarget
+from mlops_jupyter.training.environment import discard_unused
+from mlops_jupyter.types import AuditUnavailable, InvalidRequest
 
 SLICE_RECORDS = 128
 """Lost search columns made at a time; a slice keeps the loop busy for about a millisecond."""
 
 PAUSE_SECONDS = 0.1
+
+ENVIRONMENT_DAYS = "MLOPS_JUPYTER_ENVIRONMENT_DAYS"
+"""Environment variable: days after which a locked environment that no endpoint needs is deleted."""
+
+_USUAL_DAYS = 30.0
+_DAY_SECONDS = 86_400.0
 
 _log = logging.getLogger(__name__)
 
@@ -60,3 +72,48 @@ async def keep_ledger(ledger: Ledger) -> None:
             busy = False
         # between two slices of a long backlog every waiting call gets its turn
         await asyncio.sleep(0.002 if busy else PAUSE_SECONDS)
+
+
+async def keep_environments(
+    state: State, catalogue: Catalogue, target: LocalTarget, rebuilt: Path, days: float
+) -> None:
+    """Delete environments that no endpoint and no run needs, once a day, for ever.
+
+    `rebuilt` has those of repeated runs. Those of deployed endpoints stay, of the versions before
+    them too: a rollback finds them.
+    """
+    while True:
+        try:
+            needed = {ref for one in state.endpoints() if one.spec.deployed for ref in one.refs}
+            versions = [catalogue.get(*ref) for ref in needed]
+            kept = [(version, catalogue.path(version)) for version in versions]
+            gone = await asyncio.to_thread(target.collect, kept, days)
+            gone += await asyncio.to_thread(discard_unused, rebuilt, days * _DAY_SECONDS)
+            for digest in gone:
+                _log.info("an environment that nobody used was deleted: %s", digest)
+        except Exception:
+            _log.exception("environments are not looked through")
+        await asyncio.sleep(_DAY_SECONDS)
+
+
+def environment_days() -> float:
+    """How long an unused environment is kept.
+
+    Raises
+    ------
+    InvalidRequest
+        ``MLOPS_JUPYTER_ENVIRONMENT_DAYS`` is no number of days.
+    """
+    text = os.environ.get(ENVIRONMENT_DAYS, "").strip()
+    try:
+        days = float(text or _USUAL_DAYS)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days < 1e6:
+        raise InvalidRequest(
+            f"{ENVIRONMENT_DAYS} is not a number of days.",
+            reason="It says after how many days without use an environment is deleted.",
+            fix=f"Set {ENVIRONMENT_DAYS} to such a number, or unset it.",
+            code="invalid_environment_days",
+        )
+    return days

@@ -19,15 +19,19 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlops_jupyter
+from mlops_jupyter.environments import build_variables, collect, complaint, uv_command
 from mlops_jupyter.types import Environment, ModelVersion, Unavailable
 
 OLDEST_PYTHON = (3, 11)
 """What this package runs on."""
+
+WAITING = "Waiting for another build of the same environment"
+"""What a second builder says."""
 
 Progress = Callable[[str], None]
 
@@ -41,26 +45,6 @@ for d in m.distributions():
 print(json.dumps([sys.executable, platform.python_version(), found]))
 """
 _WORKER_NEEDS = ("numpy", "pandas")
-_BUILD_VARIABLES = ("UV_", "PIP_", "HTTP", "http", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
-_BUILD_NAMES = frozenset(
-    {
-        "CURL_CA_BUNDLE",
-        "HOME",
-        "LANG",
-        "LOGNAME",
-        "NETRC",
-        "PATH",
-        "REQUESTS_CA_BUNDLE",
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-        "TMPDIR",
-        "USER",
-        "XDG_CACHE_HOME",
-        "XDG_CONFIG_HOME",
-        "XDG_DATA_HOME",
-    }
-)
-_LAST_LINES = 12
 _LOCK_POLL_SECONDS = 0.1
 
 
@@ -201,7 +185,12 @@ class Environments:
                 if not folder.exists():
                     await self._build(lock, folder, progress)
         _link_ourselves(folder)
+        os.utime(folder)
         return str(folder / "bin" / "python")
+
+    def collect(self, kept: Iterable[str], unused_seconds: float) -> list[str]:
+        """Delete those that were not used for so long but the digests `kept`; see `collect`."""
+        return collect(self._root, kept, unused_seconds)
 
     async def _build(self, lock: Lock, folder: Path, progress: Progress) -> None:
         building = self._root / f".{lock.digest}.building"
@@ -246,17 +235,14 @@ def _link_ourselves(folder: Path) -> None:
 
 async def _uv(arguments: list[str], lock: Lock, progress: Progress) -> None:
     """Run uv, pass on what it says, raise Unavailable with its last lines when it fails."""
-    try:
-        from uv import find_uv_bin
-
-        command = find_uv_bin()
-    except (ImportError, FileNotFoundError):
+    command = uv_command()
+    if command is None:
         raise Unavailable(
             "Locked environments need uv.",
             reason="The package uv is not installed beside the hub.",
             fix="pip install uv, or deploy in the kernel's environment.",
             code="environment_failed",
-        ) from None
+        )
     process = await asyncio.create_subprocess_exec(
         command,
         *arguments,
@@ -266,7 +252,7 @@ async def _uv(arguments: list[str], lock: Lock, progress: Progress) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=lock.folder,
-        env=_build_environment(os.environ),
+        env=build_variables(os.environ),
         start_new_session=True,
     )
     assert process.stdout is not None
@@ -284,22 +270,23 @@ async def _uv(arguments: list[str], lock: Lock, progress: Progress) -> None:
         await process.wait()
         raise
     if status:
-        raise Unavailable(
-            "The model's environment cannot be made.",
-            reason=" | ".join(lines[-_LAST_LINES:]) or f"uv ended with status {status}.",
-            fix="Correct the model's requirements and register it again, or deploy it in the "
-            "kernel's environment.",
-            code="environment_failed",
-        )
+        raise _failed(lines or [f"uv ended with status {status}."], lock)
 
 
-def _build_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """What uv, and the build scripts that it may run, get to see: uv's settings and no more."""
-    return {
-        name: value
-        for name, value in inherited.items()
-        if name in _BUILD_NAMES or name.startswith(_BUILD_VARIABLES) or name.startswith("LC_")
-    }
+def _failed(said: Sequence[str], lock: Lock) -> Unavailable:
+    found = complaint(said, lock.requirements)
+    fix = (
+        "Register the model again with requirements that can be had, or deploy it in the "
+        "kernel's environment."
+    )
+    if found.kind == "unreachable":
+        fix = "Check the network, or set UV_INDEX_URL before the hub starts; then deploy again."
+    return Unavailable(
+        f"The model's environment cannot be made. {found.message}".strip(),
+        reason=found.reason,
+        fix=fix,
+        code="environment_failed",
+    )
 
 
 @contextlib.asynccontextmanager
@@ -313,7 +300,7 @@ async def _exclusive(path: Path, progress: Progress) -> AsyncIterator[None]:
                 break
             except BlockingIOError:
                 if not told:
-                    progress("Waiting for another build of the same environment")
+                    progress(WAITING)
                     told = True
                 await asyncio.sleep(_LOCK_POLL_SECONDS)
         yield

@@ -104,7 +104,9 @@ class Pool:
             return f"{self.failure} Next try in {seconds:.0f} s."
         if self.setback:
             return f"{self.setback} Another is being started."
-        return "The model is loading." if self._starts else "A worker is about to start."
+        if not self._starts:
+            return "A worker is about to start."
+        return self._spawner.doing or "The model is loading."
 
     @property
     def ready_header(self) -> dict[str, object]:

@@ -36,6 +36,10 @@ class Process(Protocol):
 class Spawner(Protocol):
     """Where replicas come from; a target implements it."""
 
+    @property
+    def doing(self) -> str:
+        """What a start waits for, such as a line of an environment's build; empty for nothing."""
+
     async def start(self, spec: WorkerSpec, sock: socket.socket) -> Process:
         """Start a worker that speaks frames on `sock`; raise MlopsError when it cannot."""
 

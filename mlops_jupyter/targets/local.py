@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from mlops_jupyter.serving.environments import Environments
+from mlops_jupyter.serving.environments import WAITING, Environments, read_lock
 from mlops_jupyter.serving.gpus import GpuInventory
 from mlops_jupyter.serving.replica import Process, Spawner
 from mlops_jupyter.serving.worker import WorkerSpec
@@ -39,6 +39,9 @@ FEW_REPLICAS = 8
 
 SPARE_BYTES = 300 * 1024 * 1024
 """Memory that must be available for a replica to be started."""
+
+_LINE = 120
+"""Characters of a build's line that a status shows."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +88,7 @@ class LocalTarget:
         self._max_replicas = _max_replicas()
         self._warm: dict[str, _Warm] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._building: dict[str, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -124,6 +128,31 @@ class LocalTarget:
         if gpus:
             self._gpus.check(gpus)
         return LocalSpawner(self, version, gpus)
+
+    def building(self, version: ModelVersion) -> str:
+        """The latest line of the build of the version's environment; empty when none goes on."""
+        line = self._building.get(version.digest)
+        return f"Its environment is made: {line}." if line else ""
+
+    def collect(self, needed: Iterable[tuple[ModelVersion, Path]], unused_days: float) -> list[str]:
+        """Delete locked environments that were not used for so long; blocks.
+
+        Parameters
+        ----------
+        needed
+            Versions whose environment stays, with their folders.
+
+        Returns
+        -------
+        list of str
+            Digests of the environments that are gone.
+        """
+        kept = [
+            read_lock(path).digest
+            for version, path in needed
+            if version.environment.kind == "locked" and path.exists()
+        ]
+        return self._environments.collect(kept, unused_days * 86_400)
 
     def gpus(self) -> list[dict[str, Any]]:
         """The devices of this machine; blocks while the driver is asked for the first time."""
@@ -194,7 +223,7 @@ class LocalTarget:
 
     async def _zygote(self, version: ModelVersion, path: Path) -> _Warm:
         """The zygote of the version's environment with its libraries, counted as used."""
-        python = await self._environments.python(version, path)
+        python = await self._python(version, path)
         # an interpreter into which something else was installed since is another environment
         key = f"{python}\n{version.environment.digest}"
         wanted = modules_for(version.flavors)
@@ -213,6 +242,18 @@ class LocalTarget:
             warm.users += 1
             warm.used_at = monotonic()
             return warm
+
+    async def _python(self, version: ModelVersion, path: Path) -> str:
+        def told(line: str) -> None:
+            if line == WAITING:
+                self._building.setdefault(version.digest, line)
+            else:
+                self._building[version.digest] = line[:_LINE]
+
+        try:
+            return await self._environments.python(version, path, told)
+        finally:
+            self._building.pop(version.digest, None)
 
     async def _warm_quietly(self, version: ModelVersion, path: Path) -> None:
         try:
@@ -260,6 +301,11 @@ class LocalSpawner:
     target: LocalTarget
     version: ModelVersion
     gpus: int
+
+    @property
+    def doing(self) -> str:
+        """The build of the environment that a start waits for."""
+        return self.target.building(self.version)
 
     async def start(self, spec: WorkerSpec, sock: socket.socket) -> Process:
         """Start one worker that speaks frames on `sock`; raise MlopsError when it cannot be."""

@@ -12,20 +12,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mlops_jupyter.environments import collect, complaint
 from mlops_jupyter.training.folder import write_atomically
 from mlops_jupyter.types import InvalidRequest, Unavailable
 
 Progress = Callable[[str], None]
 
 _OURSELVES = "mlops-jupyter"
-_LAST_LINES = 12
 _POLL_SECONDS = 0.1
 _DONE = "environment.json"
 
@@ -130,7 +130,7 @@ def rebuild(
     digest = hashlib.sha256(
         f"{python_version}\n{platform.system()}-{platform.machine()}\n{freeze}".encode()
     ).hexdigest()
-    kernel = f"{_OURSELVES}-{digest[:16]}"
+    kernel = _kernel(digest)
     folder = cache / digest
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusive(cache / f"{digest}.lock", progress):
@@ -143,9 +143,26 @@ def rebuild(
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
+        os.utime(folder)
         python = folder / "bin" / "python"
         kernelspec = _write_kernelspec(cache, kernel, python, digest)
     return Rebuilt(kernel, kernelspec, python, tuple(json.loads((folder / _DONE).read_bytes())))
+
+
+def discard_unused(cache: Path, unused_seconds: float) -> list[str]:
+    """Delete environments that no repeat used for so long, kernelspecs too; their digests."""
+    gone = collect(cache, [], unused_seconds)
+    for digest in gone:
+        shutil.rmtree(_kernelspec_folder(cache, _kernel(digest)), ignore_errors=True)
+    return gone
+
+
+def _kernel(digest: str) -> str:
+    return f"{_OURSELVES}-{digest[:16]}"
+
+
+def _kernelspec_folder(cache: Path, kernel: str) -> Path:
+    return cache / "share" / "jupyter" / "kernels" / kernel
 
 
 def _build(
@@ -215,7 +232,7 @@ def _take_local(name: str, recorded: str, folder: Path) -> str:
 
 
 def _write_kernelspec(cache: Path, kernel: str, python: Path, digest: str) -> Path:
-    spec = cache / "share" / "jupyter" / "kernels" / kernel
+    spec = _kernelspec_folder(cache, kernel)
     spec.mkdir(parents=True, exist_ok=True)
     said = {
         "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -261,33 +278,15 @@ def _run(
         ) from error
     if process.returncode == 0:
         return
-    reason = " | ".join(said[-_LAST_LINES:]) or f"uv ended with status {process.returncode}."
-    missing = _missing(" ".join(said), lines)
-    if missing:
-        raise _gone(missing, reason)
+    found = complaint(said or [f"uv ended with status {process.returncode}."], lines)
+    if found.kind == "missing":
+        raise _gone(found.requirement, found.reason)
     raise Unavailable(
-        "The recorded environment cannot be made again.",
-        reason=reason,
+        f"The recorded environment cannot be made again. {found.message}".strip(),
+        reason=found.reason,
         fix="Choose another kernel to repeat the run with: kernel=.",
         code="environment_failed",
     )
-
-
-def _missing(said: str, lines: Iterable[str]) -> str:
-    """The requirement that uv says cannot be had; empty where it complains of something else."""
-    if not re.search(
-        r"not found|no version of|no wheels|No solution|Failed to (fetch|clone)", said
-    ):
-        return ""
-    named = [line for line in lines if re.search(rf"(?<![\w.-]){re.escape(line)}(?![\w.])", said)]
-    if not named:
-        names = {line: re.split(r"==| @ ", line)[0] for line in lines}
-        named = [
-            line
-            for line, name in names.items()
-            if re.search(rf"[`' ]{re.escape(name)}[`' =]", said)
-        ]
-    return named[0] if named else ""
 
 
 def _gone(requirement: str, reason: str) -> Unavailable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -13,12 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_jupyter.serving import environments
 from mlops_jupyter.serving.environments import Environments, Lock, kernel_environment, read_lock
 from mlops_jupyter.serving.modelio import InputPlan
 from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.serving.zygote import modules_for
 from mlops_jupyter.types import Environment, ModelVersion, Unavailable
+from tests.packages import index, wheel
 from tests.serving import zoo
 from tests.serving.workers import Nursery
 
@@ -42,21 +43,6 @@ def build(root: Path, lock: Lock) -> tuple[str, list[str]]:
 
 def version(path: Path, kind: Any, python: str = "") -> ModelVersion:
     return ModelVersion("m", 1, "d" * 64, str(path), environment=Environment(kind, python))
-
-
-def wheel(folder: Path, name: str) -> Path:
-    """A package of one module, so that a build needs no index."""
-    import zipfile
-
-    path = folder / f"{name}-1.0-py3-none-any.whl"
-    info = f"{name}-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", "NAME = __name__\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        archive.writestr(f"{info}/WHEEL", tags)
-        archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
-    return path
 
 
 def said_by(python: str, code: str, folder: Path) -> str:
@@ -239,11 +225,65 @@ def test_a_cancelled_build_leaves_nothing(tmp_path: Path) -> None:
     assert [path.suffix for path in root.iterdir()] == [".lock"]
 
 
-def test_a_build_sees_uvs_settings_and_no_secret_of_the_hub() -> None:
-    seen = environments._build_environment(
-        {"UV_INDEX_URL": "x", "PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "s", "MLFLOW_TOKEN": "s"}
-    )
-    assert seen == {"UV_INDEX_URL": "x", "PATH": "/bin"}
+def test_what_nobody_needs_any_more_is_deleted(tmp_path: Path) -> None:
+    root = tmp_path / "e"
+    locks = [
+        Lock(NOW, (str(wheel(tmp_path, name)),), tmp_path)
+        for name in ("needed", "recent", "old", "busy")
+    ]
+    needed, recent, old, busy = (build(root, lock)[0] for lock in locks)
+    for python in (needed, old, busy):
+        os.utime(Path(python).parent.parent, (1e9, 1e9))
+    with (root / f"{locks[3].digest}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        gone = Environments(root).collect([locks[0].digest], 86_400)
+    assert gone == [locks[2].digest]
+    assert [Path(one).exists() for one in (needed, recent, old, busy)] == [True, True, False, True]
+
+
+def test_what_was_used_again_is_not_old(tmp_path: Path) -> None:
+    lock = Lock(NOW, (str(wheel(tmp_path, "tinypackage")),), tmp_path)
+    python, _ = build(tmp_path / "e", lock)
+    os.utime(Path(python).parent.parent, (1e9, 1e9))
+    build(tmp_path / "e", lock)
+    assert Environments(tmp_path / "e").collect([], 86_400) == []
+
+
+@pytest.mark.parametrize(
+    ("requirements", "message"),
+    [
+        (("tinypackage==9.9",), "tinypackage==9.9 cannot be had."),
+        (("nosuchpackage",), "nosuchpackage cannot be had."),
+        (("needsold", "tinypackage==1.0"), "The requirements exclude each other."),
+    ],
+)
+def test_an_error_names_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requirements: tuple[str, ...], message: str
+) -> None:
+    with index(tmp_path) as url, pytest.raises(Unavailable, match=message) as caught:
+        monkeypatch.setenv("UV_INDEX_URL", url)
+        build(tmp_path / "e", Lock(NOW, requirements, tmp_path))
+    assert caught.value.code == "environment_failed"
+    assert "Register the model again" in caught.value.fix
+
+
+def test_a_yanked_release_that_was_recorded_can_still_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with index(tmp_path, yanked="It was wrong.") as url:
+        monkeypatch.setenv("UV_INDEX_URL", url)
+        _, said = build(tmp_path / "e", Lock(NOW, ("tinypackage==1.0",), tmp_path))
+    assert any("It was wrong." in line for line in said)
+
+
+def test_without_a_network_the_index_is_named_as_unreachable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(Unavailable, match="index cannot be reached") as caught:
+        build(tmp_path / "e", Lock(NOW, ("tinypackage==1.0",), tmp_path))
+    assert "UV_INDEX_URL" in caught.value.fix
 
 
 @pytest.mark.filterwarnings("ignore")

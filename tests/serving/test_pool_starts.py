@@ -32,6 +32,10 @@ class Gate:
         self.processes = []
         self.refusal = None
 
+    @property
+    def doing(self):
+        return self._spawner.doing
+
     async def start(self, spec, sock):
         self.waiting += 1
         await self.open.wait()

@@ -2,33 +2,21 @@
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from mlops_jupyter.training.environment import Frozen, missing_data, rebuild
+from mlops_jupyter.training.environment import Frozen, discard_unused, missing_data, rebuild
 from mlops_jupyter.types import InvalidRequest, Unavailable
+
+from ..packages import wheel
 
 PYTHON = platform.python_version()
 KERNEL = "ipykernel==7.0\n"
-
-
-def wheel(folder: Path, name: str, version: str) -> None:
-    """A package of one module that says its version."""
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
-        file.writestr(f"{name}.py", f"version = {version!r}\n")
-        file.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        file.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        file.writestr(f"{info}/RECORD", "")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +69,16 @@ def test_it_is_made_once(tmp_path, uv):
     assert rebuild(KERNEL, PYTHON, tmp_path / "cache", said.append, uv) == first
     assert len(said) == count
     assert rebuild(KERNEL + "alpha==2.0\n", PYTHON, tmp_path / "cache", said.append, uv) != first
+
+
+def test_one_that_no_repeat_used_for_long_is_deleted_with_its_kernelspec(tmp_path, uv):
+    old = rebuild(KERNEL, PYTHON, tmp_path / "cache", print, uv)
+    new = rebuild(f"{KERNEL}alpha==1.0\n", PYTHON, tmp_path / "cache", print, uv)
+    os.utime(old.python.parent.parent, (1e9, 1e9))
+    (gone,) = discard_unused(tmp_path / "cache", 86_400)
+    assert old.kernel.endswith(gone[:16])
+    assert [old.python.exists(), old.kernelspec.exists()] == [False, False]
+    assert [new.python.exists(), new.kernelspec.exists()] == [True, True]
 
 
 def test_two_builds_at_once_are_one(tmp_path, uv):
