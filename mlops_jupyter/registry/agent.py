@@ -186,4 +186,5 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    # every answer is out and what it says is kept; taking MLflow apart would last a second
+    os._exit(main())
