@@ -36,13 +36,15 @@ __all__ = [
 
 EXTENSIONS = ["model_metadata", "binary_tensor_data"]
 _EXACT = 2.0**53
+_Double = Annotated[float, msgspec.Meta(gt=-_EXACT, lt=_EXACT)]
+"""A number that the parser cannot have rounded from a whole one."""
 
 
 class _Tensor(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     name: str
     shape: tuple[int, int]
     datatype: Literal["FP64"]
-    data: list[float]
+    data: list[_Double]
 
 
 class _TensorRequest(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -65,7 +67,7 @@ def _row_reader(table: Table) -> Callable[[bytes], Any]:
             ("name", Literal[tuple(table.keys)]),
             ("shape", Annotated[list[Literal[1]], msgspec.Meta(min_length=1, max_length=2)]),
             ("datatype", Literal["FP64"]),
-            ("data", tuple[float]),
+            ("data", tuple[_Double]),
         ],
         gc=False,
         forbid_unknown_fields=True,
@@ -137,8 +139,8 @@ def _decode_quick(body: bytes, signature: Signature) -> tuple[Inputs, Options] |
     """Inputs of plain FP64 requests for all-double signatures; None for all others.
 
     None says nothing about the request: the general way then decides, and words the errors. The
-    typed parser guards the types; here are left the shapes, whole numbers that it may have rounded
-    (refused in general) and duplicate names (more colons than members).
+    typed parser guards the types and refuses whole numbers that it may have rounded; here are left
+    the shapes and duplicate names (more colons than members).
     """
     table, plan = signature.table, signature.tensors
     if not (table.matrix if table is not None else plan is not None and plan.quick):
@@ -167,8 +169,6 @@ def _quick_columns(inputs: Sequence[Any], table: Table, signature: Signature) ->
         if len(by_name) != table.width or len(row) != table.width:
             return None
         row = [by_name[name] for name in table.keys]
-    if max(row) >= _EXACT or min(row) <= -_EXACT:
-        return None
     data = packing.packer("d", table.width)(*row)
     return table.from_matrix(data, 1, signature.params.absent)
 
@@ -178,7 +178,7 @@ def _quick_tensor(
 ) -> Inputs | None:
     rows, width = entry.shape
     data = entry.data
-    if rows <= 0 or rows * width != len(data) or max(data) >= _EXACT or min(data) <= -_EXACT:
+    if rows <= 0 or rows * width != len(data):
         return None
     if table is not None:
         if width != table.width or entry.name in table.index:
