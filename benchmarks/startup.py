@@ -94,7 +94,12 @@ def _hub_and_model(figures: dict[str, float], repeat: int) -> None:
     warm = [_seconds(lambda n=n: deploy_and_ask(f"warm{n}")) for n in range(5)]
     figures["deploy to first answer, zygote warm, s (median of 5)"] = statistics.median(warm)
     _cold_starts(figures, hub, repeat, row)
-    figures["memory that a second worker adds, MB (PSS of all)"] = _second_worker_mb(hub)
+    figures["memory that a second worker adds, MB (PSS of all)"] = _added_mb(
+        hub, lambda: _second_worker(hub)
+    )
+    figures["memory that a second endpoint adds, MB (PSS of all)"] = _added_mb(
+        hub, lambda: deploy_and_ask("another")
+    )
 
 
 def _cold_starts(figures: dict[str, float], hub: Any, repeat: int, row: Any) -> None:
@@ -120,7 +125,7 @@ def _cold_starts(figures: dict[str, float], hub: Any, repeat: int, row: Any) -> 
     figures[f"cold start, worst ms (of {repeat})"] = times[-1] * 1000
 
 
-def _second_worker_mb(hub: Any) -> float:
+def _added_mb(hub: Any, work: Callable[[], object]) -> float:
     """What the whole family grows by: pages that workers share are counted once."""
     family = psutil.Process(hub.info().pid)
 
@@ -128,12 +133,15 @@ def _second_worker_mb(hub: Any) -> float:
         processes = [family, *family.children(recursive=True)]
         return sum(process.memory_full_info().pss for process in processes) / 1e6
 
-    hub.scale("warm0", "fixed:1")
     before = total()
+    work()
+    return total() - before
+
+
+def _second_worker(hub: Any) -> None:
     hub.scale("warm0", "fixed:2")
     while hub.status("warm0").replicas[0].ready < 2:
         time.sleep(0.05)
-    return total() - before
 
 
 def _seconds(work: Callable[[], object]) -> float:

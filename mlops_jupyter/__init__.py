@@ -11,6 +11,7 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _VERBS = (
+    "artifact",
     "audit",
     "cancel",
     "compare",
@@ -18,9 +19,13 @@ _VERBS = (
     "deploy",
     "endpoint",
     "endpoints",
+    "ensemble",
     "fact",
+    "field",
     "metric",
     "models",
+    "parallel",
+    "pipeline",
     "predict",
     "promote",
     "register",
@@ -32,13 +37,20 @@ _VERBS = (
     "schedule",
     "schedules",
     "status",
+    "step",
     "sweep",
+    "switch",
     "traffic",
     "train",
     "undeploy",
 )
-_RUN_VERBS = ("cancel", "compare", "data", "fact", "metric", "rerun", "run", "runs")
-_SET_VERBS = ("schedule", "schedules", "sweep", "train")
+_ROOMS = {
+    "training": (
+        "cancel", "compare", "rerun", "run", "runs", "schedule", "schedules", "sweep", "train",
+    ),
+    "pipelines": ("ensemble", "field", "parallel", "pipeline", "step", "switch"),
+    "run_facts": ("artifact", "data", "fact", "metric"),
+}  # fmt: skip
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_VERBS]  # noqa: PLE0604
 
 
@@ -66,7 +78,7 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 def __getattr__(name: str) -> object:
     if name not in _VERBS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "training" if name in (*_RUN_VERBS, *_SET_VERBS) else "verbs"
+    room = next((room for room, verbs in _ROOMS.items() if name in verbs), "verbs")
     return getattr(import_module(f"mlops_jupyter.notebook.{room}"), name)
 
 

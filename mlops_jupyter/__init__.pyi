@@ -1,10 +1,17 @@
 from typing import Any
 
+from mlops_jupyter.notebook.pipelines import ensemble as ensemble
+from mlops_jupyter.notebook.pipelines import field as field
+from mlops_jupyter.notebook.pipelines import parallel as parallel
+from mlops_jupyter.notebook.pipelines import pipeline as pipeline
+from mlops_jupyter.notebook.pipelines import step as step
+from mlops_jupyter.notebook.pipelines import switch as switch
+from mlops_jupyter.notebook.run_facts import artifact as artifact
+from mlops_jupyter.notebook.run_facts import data as data
+from mlops_jupyter.notebook.run_facts import fact as fact
+from mlops_jupyter.notebook.run_facts import metric as metric
 from mlops_jupyter.notebook.training import cancel as cancel
 from mlops_jupyter.notebook.training import compare as compare
-from mlops_jupyter.notebook.training import data as data
-from mlops_jupyter.notebook.training import fact as fact
-from mlops_jupyter.notebook.training import metric as metric
 from mlops_jupyter.notebook.training import rerun as rerun
 from mlops_jupyter.notebook.training import run as run
 from mlops_jupyter.notebook.training import runs as runs

@@ -83,6 +83,17 @@ def test_two_runs_are_compared(ask, notebook):
     assert (status, said.startswith("differs in")) == (1, True)
 
 
+def test_a_file_that_a_run_has_kept_is_listed_and_fetched(ask, notebook, tmp_path):
+    path = notebook("import mlops_jupyter as mj\nmj.artifact(b'\\x00\\xff', 'model/weights.bin')")
+    run = json.loads(ask("run", path, "--wait", "--json")[1])["id"]
+    assert "artifact   model/weights.bin 2 B sha256 " in ask("runs", "show", run)[1]
+    target = tmp_path / "weights.bin"
+    assert ask("runs", "artifact", run, "model/weights.bin", "-o", target) == (0, "")
+    assert target.read_bytes() == b"\0\xff"
+    assert ask("runs", "artifact", run, "model/weights", "-o", tmp_path / "other")[0] == 1
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_schedule_is_made_suspended_resumed_started_and_deleted(ask, notebook):
     path = notebook("1")
     made = json.loads(ask("schedule", "set", "night", path, "0 2 * * *", "--json")[1])

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlops_jupyter.cli import audit, endpoints, hub, runs, tokens
+from mlops_jupyter.cli import audit, endpoints, hub, pipelines, runs, tokens, worker
 from mlops_jupyter.cli.output import error_line, show_help, write, write_json
 from mlops_jupyter.cli.reach import reading
 from mlops_jupyter.types import InvalidRequest, MlopsError
@@ -48,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     show_help(parser)
     nouns = parser.add_subparsers(metavar="COMMAND")
-    for room in (hub, endpoints, runs, tokens, audit):
+    for room in (hub, endpoints, pipelines, worker, runs, tokens, audit):
         room.add_commands(nouns)
     whoami = nouns.add_parser("whoami", help="who the hub takes you for")
     whoami.set_defaults(run=_whoami)

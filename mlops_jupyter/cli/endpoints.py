@@ -9,7 +9,10 @@ from typing import Any
 
 from mlops_jupyter.cli.output import local_time, show_help, table, write, write_json
 from mlops_jupyter.cli.reach import reading, starting
-from mlops_jupyter.types import EndpointStatus, InvalidRequest, Traffic
+from mlops_jupyter.types import EndpointStatus, InvalidRequest, ModelRef, ScalingPolicy, Traffic
+
+LOAD_SECONDS = 1800.0
+"""How long a command waits for a model to be loaded."""
 
 
 def add_commands(nouns: Any) -> None:
@@ -32,6 +35,7 @@ def add_commands(nouns: Any) -> None:
 
     verb("list", _list, "all endpoints", change=False)
     verb("show", _show, "one endpoint", change=False)
+    _add_deploy(verbs)
     scale = verb("scale", _scale, "change how many replicas there are")
     scale.add_argument("policy", help="fixed:N, elastic:MIN-MAX[,target=C] or serverless[:0-MAX]")
     traffic = verb("traffic", _traffic, "divide the calls among versions")
@@ -49,6 +53,18 @@ def add_commands(nouns: Any) -> None:
     log.add_argument("--version", type=int, help="default: the one with most traffic")
 
 
+def _add_deploy(verbs: Any) -> None:
+    deploy = verbs.add_parser("deploy", help="serve a version of a model; waits until it answers")
+    deploy.add_argument("model", metavar="MODEL", help="churn, churn/3 or churn@champion")
+    deploy.add_argument("--as", dest="name", metavar="NAME", help="default: the model's name")
+    deploy.add_argument("--scale", metavar="POLICY", help="as for scale; default: fixed:1")
+    deploy.add_argument(
+        "--revision", type=int, metavar="N", help="only if it is still at this revision"
+    )
+    deploy.add_argument("--json", action="store_true", help="answer as JSON")
+    deploy.set_defaults(run=_deploy)
+
+
 def _list(parsed: argparse.Namespace) -> None:
     with reading() as hub:
         statuses = hub.endpoints()
@@ -56,7 +72,7 @@ def _list(parsed: argparse.Namespace) -> None:
         write_json(statuses)
         return
     if not statuses:
-        write("There is no endpoint. Deploy one from a notebook: %deploy churn.")
+        write("There is no endpoint. Deploy one: mlops-jupyter endpoints deploy churn.")
         return
     rows = [
         (
@@ -78,6 +94,25 @@ def _list(parsed: argparse.Namespace) -> None:
 def _show(parsed: argparse.Namespace) -> None:
     with reading() as hub:
         _answer(parsed, hub.status(parsed.name))
+
+
+def _deploy(parsed: argparse.Namespace) -> None:
+    wanted = ModelRef.parse(parsed.model)
+    scaling = None if parsed.scale is None else ScalingPolicy.parse(parsed.scale)
+    hub = starting(parsed)
+    # brings MLflow, which no other verb needs
+    from mlops_jupyter.registry import resolve
+
+    with hub:
+        status = hub.deploy(
+            parsed.name or wanted.name,
+            resolve(wanted),
+            scaling=scaling,
+            alias=wanted.alias,
+            revision=parsed.revision,
+            wait=LOAD_SECONDS,
+        )
+        _answer(parsed, status)
 
 
 def _scale(parsed: argparse.Namespace) -> None:

@@ -11,7 +11,8 @@ from mlops_jupyter.cli.output import destination, local_time, show_help, table, 
 from mlops_jupyter.cli.reach import reading, starting
 from mlops_jupyter.client import Hub
 from mlops_jupyter.client.size import bytes_of
-from mlops_jupyter.types import InvalidRequest, Resources, RunStatus, ScheduleStatus
+from mlops_jupyter.client.words import named_values
+from mlops_jupyter.types import Resources, RunStatus, ScheduleStatus
 
 STATES = {"succeeded": 0, "failed": 1, "lost": 1, "skipped": 1, "timed_out": 124, "cancelled": 130}
 """Exit status of ``run --wait`` by the state in which the run ended."""
@@ -42,6 +43,7 @@ def _add_runs(nouns: Any) -> None:
     listed.add_argument("--user", help="only of this user")
     listed.add_argument("--schedule", help="only of this schedule")
     listed.add_argument("--sweep", help="only of this sweep")
+    listed.add_argument("--alone", action="store_true", help="leave out the runs of sweeps")
     listed.add_argument("--limit", type=int, default=50, metavar="N")
     for name, run, about in (
         ("show", _show, "one run with its cells"),
@@ -51,6 +53,7 @@ def _add_runs(nouns: Any) -> None:
         ("compare", _compare, "how another run compares with it; 0 unless it differs"),
         ("log", _log, "what its kernel printed"),
         ("notebook", _notebook, "the executed notebook"),
+        ("artifact", _artifact, "a file that it has kept"),
     ):
         parser = _verb(verbs, name, run, about)
         parser.add_argument("id", metavar="RUN", help="its id, or a beginning that only it has")
@@ -63,8 +66,12 @@ def _add_runs(nouns: Any) -> None:
         if name == "log":
             parser.add_argument("--stderr", action="store_true", help="standard error instead")
             parser.add_argument("--follow", action="store_true", help="until the run has ended")
-        if name == "notebook":
+            parser.add_argument("--tail", metavar="SIZE", help="only the last 64k, whole lines")
+        if name == "artifact":
+            parser.add_argument("name", metavar="NAME", help="as 'runs show' lists them")
+        if name in ("notebook", "artifact"):
             parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+        if name == "notebook":
             parser.add_argument("--html", action="store_true", help="as a page")
 
 
@@ -84,6 +91,10 @@ def _add_schedule(nouns: Any) -> None:
     put.add_argument("--suspended", action="store_true", help="start nothing for now")
     put.add_argument("--pinned", action="store_true", help="run the notebook as it is now")
     _how(put)
+    coming = _verb(verbs, "next", _next_starts, "when a rule would start something")
+    coming.add_argument("cron", metavar="CRON", help="five fields in quotes, or @daily")
+    coming.add_argument("--tz", default="UTC", metavar="ZONE", help="time zone; default UTC")
+    coming.add_argument("--count", type=int, default=3, metavar="N")
     for name, run, about in (
         ("show", _show_schedule, "one schedule"),
         ("suspend", _suspend, "start nothing for now"),
@@ -125,8 +136,8 @@ def _how(parser: Any) -> None:
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     return {
         "texts": dict(parsed.parameter),
-        "secrets": _named(parsed.secret),
-        "environment": _named(parsed.set),
+        "secrets": named_values(parsed.secret, "--secret DB_PASSWORD=env:DB_PASSWORD"),
+        "environment": named_values(parsed.set, "--set MODE=quick"),
         "kernel": parsed.kernel,
         "folder": parsed.folder,
         "output": parsed.output,
@@ -136,18 +147,6 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
         "retries": parsed.retries,
         "notify": parsed.notify,
     }
-
-
-def _named(words: list[str]) -> dict[str, str]:
-    pairs = [word.partition("=") for word in words]
-    for name, equals, _ in pairs:
-        if not (name and equals):
-            raise InvalidRequest(
-                f"{ascii(name)[:60]} is not NAME=VALUE.",
-                fix="Write e.g. --secret DB_PASSWORD=env:DB_PASSWORD.",
-                code="invalid_usage",
-            )
-    return {name: value for name, _, value in pairs}
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -183,7 +182,8 @@ def _list(parsed: argparse.Namespace) -> None:
     with reading() as hub:
         page = hub.runs(
             state=parsed.state, notebook=parsed.notebook, user=parsed.user,
-            schedule=parsed.schedule, sweep=parsed.sweep, limit=parsed.limit,
+            schedule=parsed.schedule, sweep=parsed.sweep, alone=parsed.alone,
+            limit=parsed.limit,
         )  # fmt: skip
     if parsed.json:
         write_json(page.runs)
@@ -252,7 +252,7 @@ def _log(parsed: argparse.Namespace) -> None:
         if parsed.follow:
             _follow(hub, parsed.id, stream)
             return
-        offset, texts = 0, []
+        offset, texts = -bytes_of(parsed.tail) if parsed.tail else 0, []
         while (part := hub.run_log(parsed.id, stream, offset)).text:
             offset = part.next
             texts.append(part.text)
@@ -267,6 +267,11 @@ def _notebook(parsed: argparse.Namespace) -> None:
         content = hub.run_notebook(parsed.id, "html" if parsed.html else "output")
     with destination(parsed.output) as file:
         file.write(content)
+
+
+def _artifact(parsed: argparse.Namespace) -> None:
+    with reading() as hub, destination(parsed.output) as file:
+        file.writelines(hub.run_artifact(parsed.id, parsed.name))
 
 
 def _schedules(parsed: argparse.Namespace) -> None:
@@ -293,6 +298,15 @@ def _schedules(parsed: argparse.Namespace) -> None:
 def _show_schedule(parsed: argparse.Namespace) -> None:
     with reading() as hub:
         _answer_schedule(parsed, hub.schedule(parsed.name))
+
+
+def _next_starts(parsed: argparse.Namespace) -> None:
+    with starting(parsed) as hub:
+        found = hub.cron_starts(parsed.cron, time_zone=parsed.tz, count=parsed.count)
+    if parsed.json:
+        write_json(found)
+    else:
+        write("\n".join(local_time(at) for at in found.starts))
 
 
 def _set_schedule(parsed: argparse.Namespace) -> None:
@@ -331,11 +345,11 @@ def _answer_schedule(parsed: argparse.Namespace, status: ScheduleStatus) -> None
         write_json(status)
         return
     spec = status.spec
-    following = "suspended" if spec.suspended else local_time(status.next_at) or "never"
+    following = ", ".join(local_time(at) for at in status.next_starts) or "never"
     write(
         f"{spec.name}: {spec.cron} ({spec.time_zone}), {spec.concurrency}\n"
         f"notebook   {spec.run.notebook}\n"
-        f"next       {following}\n"
+        f"next       {'suspended' if spec.suspended else following}\n"
         f"last       {local_time(status.last_at)} {status.last_state or ''}".rstrip()
     )
     if status.reason:
@@ -356,6 +370,11 @@ def _answer(parsed: argparse.Namespace, status: RunStatus) -> None:
         lines.append(f"took       {_took(status)} s")
     for name, value in status.metrics.items():
         lines.append(f"metric     {name} {value:.6g}")
+    lines += [
+        f"artifact   {kept['name']} {kept['bytes']} B sha256 {kept['sha256']}"
+        for kept in status.record.get("artifacts", ())
+    ]
+    lines += [f"warning    {said}" for said in status.record.get("warnings", ())]
     if status.error is not None:
         lines.append(f"error      {status.error.name}: {status.error.value}")
     write("\n".join(lines))

@@ -21,6 +21,7 @@ from mlops_jupyter.client.answers import (
 from mlops_jupyter.client.calls import decode, given, plain
 from mlops_jupyter.client.connection import Connection, wait_until_gone
 from mlops_jupyter.client.ledger import LedgerCalls
+from mlops_jupyter.client.pipelines import PipelineCalls
 from mlops_jupyter.client.runs import RunCalls
 from mlops_jupyter.client.sweeps import ScheduleCalls, SweepCalls
 from mlops_jupyter.types import (
@@ -44,7 +45,7 @@ SLACK_SECONDS = 30.0
 """How much longer than the hub the client waits, so that the hub's own words arrive."""
 
 
-class Hub(LedgerCalls, RunCalls, SweepCalls, ScheduleCalls):
+class Hub(LedgerCalls, PipelineCalls, RunCalls, SweepCalls, ScheduleCalls):
     """A connection to the user's hub. Use :meth:`connect`.
 
     Every method raises the hub's own error as the class of `mlops_jupyter.types` that it is, and

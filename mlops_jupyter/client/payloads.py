@@ -178,8 +178,16 @@ def _texts(data: bytes) -> Iterator[object]:
         if length == MISSING_LENGTH:
             yield None
             continue
-        yield data[start : start + length].decode("utf-8", "replace")
+        yield _text(data[start : start + length])
         start += length
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        # a picture, say: its bytes would not be read as letters by anybody
+        return f"{len(value):,} bytes"
 
 
 # -- MLflow's forms, and CSV ----------------------------------------------------------------------

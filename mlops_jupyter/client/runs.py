@@ -31,9 +31,10 @@ class RunPage:
 
 @dataclass(frozen=True)
 class LogPart:
-    """A part of a run's output; `next` is the offset in bytes to go on from."""
+    """A part of a run's output: bytes `start` to `next`, the offset to go on from."""
 
     text: str = ""
+    start: int = 0
     next: int = 0
     ended: bool = False
 
@@ -74,16 +75,26 @@ class RunCalls(Calls):
         user: str | None = None,
         sweep: str | None = None,
         schedule: str | None = None,
+        alone: bool = False,
         before: str | None = None,
         limit: int = 100,
     ) -> RunPage:
-        """Runs, newest first; `state` may be ``active`` for all that have not ended."""
+        """Runs, newest first.
+
+        Parameters
+        ----------
+        state
+            May be ``active`` for all that have not ended.
+        alone
+            Leave out the runs of sweeps.
+        """
         query = {
             "state": state,
             "notebook": notebook,
             "user": user,
             "sweep": sweep,
             "schedule": schedule,
+            "alone": "true" if alone else None,
             "before": before,
             "limit": limit,
         }
@@ -141,9 +152,20 @@ class RunCalls(Calls):
         )
         return decode(response.content, dict[str, Any])
 
-    def run_log(self, run: str, stream: str = "stdout", offset: int = 0) -> LogPart:
-        """What the run's kernel printed to `stream`, from byte `offset` on, at most 256 KiB."""
-        return self._get(f"{_run(run)}/log", LogPart, {"stream": stream, "offset": offset})
+    def run_log(
+        self, run: str, stream: str = "stdout", offset: int = 0, before: int | None = None
+    ) -> LogPart:
+        """What the run's kernel printed to `stream`, from byte `offset` on, at most 256 KiB.
+
+        Parameters
+        ----------
+        offset
+            Negative for so many of the last bytes, from the beginning of a line on.
+        before
+            The byte at which the part ends at the latest.
+        """
+        query = {"stream": stream, "offset": offset, "before": before}
+        return self._get(f"{_run(run)}/log", LogPart, query)
 
     def follow_log(self, run: str, stream: str = "stdout") -> Iterator[str]:
         """What the kernel prints, as it comes, until the run has ended."""
@@ -161,6 +183,11 @@ class RunCalls(Calls):
     def run_notebook(self, run: str, which: str = "output") -> bytes:
         """The executed notebook (``output``), the accepted one (``input``) or a page (``html``)."""
         return self._connection.request("GET", f"{_run(run)}/{quote(which, safe='')}").content
+
+    def run_artifact(self, run: str, name: str) -> Iterator[bytes]:
+        """A file that the run has kept, a part at a time."""
+        with self._connection.stream(f"{_run(run)}/artifacts/{quote(name, safe='')}") as parts:
+            yield from parts
 
     def notebook(self, path: str | Path) -> dict[str, Any]:
         """A notebook's kernel, language and declared parameters."""

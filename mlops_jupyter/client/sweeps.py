@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,14 @@ from mlops_jupyter.client.runs import run_body
 from mlops_jupyter.types import ScheduleStatus, SweepStatus
 
 _LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class CronStarts:
+    """The next starts, epoch seconds; `offset_seconds` of jitter are in them."""
+
+    starts: tuple[float, ...] = ()
+    offset_seconds: float = 0.0
 
 
 class SweepCalls(Calls):
@@ -127,6 +136,25 @@ class ScheduleCalls(Calls):
     def schedule(self, name: str) -> ScheduleStatus:
         """One schedule."""
         return self._get(_schedule(name), ScheduleStatus)
+
+    def cron_starts(
+        self,
+        cron: str,
+        *,
+        time_zone: str = "UTC",
+        name: str = "",
+        jitter_seconds: float = 0.0,
+        count: int = 3,
+    ) -> CronStarts:
+        """When a cron rule would start something next; `name` decides on its part of the jitter."""
+        query = {
+            "cron": cron,
+            "time_zone": time_zone,
+            "name": name,
+            "jitter_seconds": jitter_seconds,
+            "count": count,
+        }
+        return self._get("/cron", CronStarts, query)
 
     def suspend_schedule(self, name: str, *, suspended: bool) -> ScheduleStatus:
         """Let a schedule start nothing for now, or start runs again."""

@@ -19,6 +19,7 @@ from mlops_jupyter.hub.changes import Change, Changes
 from mlops_jupyter.hub.fleet import Fleet, Loaded
 from mlops_jupyter.hub.live import LiveEndpoint
 from mlops_jupyter.hub.notices import Notices
+from mlops_jupyter.hub.pipelines import Pipelines
 from mlops_jupyter.hub.state import State, StoredEndpoint
 from mlops_jupyter.hub.status import facts
 from mlops_jupyter.serving.gateway import Gateway
@@ -75,6 +76,7 @@ class Endpoints:
         self._live: dict[str, LiveEndpoint] = {}
         self._notices = notices or Notices()
         self._changes = Changes(state, self._revision_of, self._look)
+        self.pipelines = Pipelines(lambda: self._live)
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -114,7 +116,7 @@ class Endpoints:
             version = await self._catalogue.add(wanted.version, caller)
             spec = _deployed(name, present.spec if present else None, version, wanted)
             before = present or StoredEndpoint(spec)
-            return before.changed(spec, caller.subject, served=True)
+            return before.changed(spec, records.subject(caller), served=True)
 
         await self._change(Change("deploy", caller, name, revision), build, wait)
 
@@ -127,7 +129,7 @@ class Endpoints:
             stored = self._deployed(name, present)
             self._fleet.check_scaling(scaling)
             spec = replace(stored.spec, scaling=scaling)
-            return stored.changed(spec, caller.subject, served=stored.served)
+            return stored.changed(spec, records.subject(caller), served=stored.served)
 
         await self._change(Change("scale", caller, name, revision), build)
 
@@ -146,7 +148,7 @@ class Endpoints:
             for version in versions:
                 await self._catalogue.add(version, caller)
             spec = replace(stored.spec, traffic=traffic)
-            return stored.changed(spec, caller.subject, served=True)
+            return stored.changed(spec, records.subject(caller), served=True)
 
         await self._change(Change("traffic", caller, name, revision), build)
 
@@ -163,7 +165,7 @@ class Endpoints:
                 traffic=Traffic({version: 100}, shadows),
                 alias=alias or stored.spec.alias,
             )
-            return stored.changed(spec, caller.subject, served=True)
+            return stored.changed(spec, records.subject(caller), served=True)
 
         await self._change(Change("promote", caller, name, revision), build)
 
@@ -179,7 +181,7 @@ class Endpoints:
                     fix="Deploy or promote the version that you want.",
                     code="nothing_before",
                 )
-            return stored.rolled_back(caller.subject, served=True)
+            return stored.rolled_back(records.subject(caller), served=True)
 
         await self._change(Change("rollback", caller, name, revision), build)
 
@@ -191,7 +193,7 @@ class Endpoints:
                 raise no_endpoint(name, self._live, fix="Look at those that are there: %mlops.")
             stored = self._deployed(name, present)
             spec = replace(stored.spec, deployed=False)
-            return stored.changed(spec, caller.subject, served=False)
+            return stored.changed(spec, records.subject(caller), served=False)
 
         await self._change(Change("undeploy", caller, name, revision), build)
 
@@ -245,6 +247,8 @@ class Endpoints:
         # an endpoint that answers is not touched before the new one does; any other may as well
         # show what is wanted of it, and keep on trying after a failure
         waits = live.answers or change.action in ("scale", "undeploy")
+        if spec.deployed and change.action != "scale":
+            self.pipelines.check_change(spec, self._versions(spec))
         loaded = live.loaded if change.action == "scale" else self._make(live, spec)
         main = self._catalogue.get(spec.model, spec.traffic.main)
         self._changes.record_intent(change, wanted, main, keep=not waits)

@@ -16,6 +16,10 @@ from typing import Any
 
 from mlops_jupyter.hub.catalogue import Catalogue
 from mlops_jupyter.hub.home import Home
+from mlops_jupyter.pipelines import FLAVOR, Graph
+from mlops_jupyter.pipelines.evaluator import Evaluator
+from mlops_jupyter.pipelines.steps import Door
+from mlops_jupyter.serving.backend import Backend
 from mlops_jupyter.serving.pool import Pool
 from mlops_jupyter.serving.replica import Process, Spawner
 from mlops_jupyter.serving.routing import ServedVersion
@@ -47,7 +51,7 @@ class Loaded:
         return self.served.version
 
     @property
-    def pool(self) -> Pool:
+    def pool(self) -> Backend:
         """Its replicas."""
         return self.served.pool
 
@@ -90,12 +94,13 @@ class CheckedSpawner:
 class Fleet:
     """Makes and ends the pools of all endpoints."""
 
-    def __init__(self, home: Home, catalogue: Catalogue, target: Target) -> None:
+    def __init__(self, home: Home, catalogue: Catalogue, target: Target, door: Door) -> None:
         self._home = home
         self._catalogue = catalogue
         self._target = target
+        self._door = door
         self._retiring: set[asyncio.Task[None]] = set()
-        self._following: dict[Pool, asyncio.Task[None]] = {}
+        self._following: dict[Backend, asyncio.Task[None]] = {}
 
     def check_scaling(self, policy: ScalingPolicy) -> None:
         """Raise InvalidRequest when the target cannot hold as many replicas as `policy` allows."""
@@ -115,6 +120,8 @@ class Fleet:
             The version has no usable signature.
         """
         signature = Signature.compile(version.signature, version.model, version.version)
+        if FLAVOR in version.flavors:
+            return self._make_pipeline(spec, version, signature, on_concurrency)
         worker = WorkerSpec(
             endpoint=spec.name,
             model=version.model,
@@ -129,6 +136,23 @@ class Fleet:
         spawner = CheckedSpawner(self._catalogue, version, self._target.spawner(version, spec.gpu))
         pool = Pool(worker, spawner, spec.limits, on_concurrency)
         return Loaded(ServedVersion(version, signature, pool), spec.limits, spec.gpu)
+
+    def _make_pipeline(
+        self,
+        spec: EndpointSpec,
+        version: ModelVersion,
+        signature: Signature,
+        on_concurrency: Callable[[float, int], None],
+    ) -> Loaded:
+        evaluator = Evaluator(
+            spec,
+            Graph.from_dict(version.flavors[FLAVOR].get("graph")),
+            signature,
+            self._door,
+            lambda: self._catalogue.check(version),
+            on_concurrency,
+        )
+        return Loaded(ServedVersion(version, signature, evaluator), spec.limits, spec.gpu)
 
     def follow(self, one: Loaded, changed: Callable[[], None]) -> None:
         """Call `changed` whenever a replica of `one` comes or goes, until it is retired."""
@@ -185,7 +209,7 @@ class Fleet:
         return asyncio.get_running_loop().create_task(work)
 
 
-async def _follow(pool: Pool, changed: Callable[[], None]) -> None:
+async def _follow(pool: Backend, changed: Callable[[], None]) -> None:
     while True:
         await pool.settled()
         changed()

@@ -33,6 +33,8 @@ from mlops_jupyter.hub.home import Home, local_token
 from mlops_jupyter.hub.hub_routes import HubInfo, HubRoutes
 from mlops_jupyter.hub.jobs import Jobs
 from mlops_jupyter.hub.notices import Notices
+from mlops_jupyter.hub.pipeline_routes import PipelineRoutes
+from mlops_jupyter.hub.pipelines import is_pipeline
 from mlops_jupyter.hub.state import State
 from mlops_jupyter.hub.upkeep import (
     close_orphans,
@@ -44,7 +46,7 @@ from mlops_jupyter.serving.gateway import Gateway
 from mlops_jupyter.serving.http import HttpServer
 from mlops_jupyter.serving.messages import Request, Response
 from mlops_jupyter.targets.local import LocalTarget
-from mlops_jupyter.types import AuditUnavailable, Unavailable
+from mlops_jupyter.types import AuditUnavailable, ModelVersion, Unavailable
 
 HOST = "127.0.0.1"
 _PORT_SETTING = "port"
@@ -95,8 +97,8 @@ class Hub:
         on_close.push_async_callback(target.close)
         notices = Notices()
         ledger.grown = notices.records
-        catalogue = Catalogue(state, self.home.models, notices)
-        fleet = Fleet(self.home, catalogue, target)
+        self._catalogue = catalogue = Catalogue(state, self.home.models, notices)
+        fleet = Fleet(self.home, catalogue, target, gateway)
         self.endpoints = Endpoints(state, catalogue, fleet, gateway, notices)
         on_close.push_async_callback(self.endpoints.close, grace=1.0)
         query = AuditQuery(reader)
@@ -200,7 +202,7 @@ class Hub:
             tokens,
             describe=self._describe,
             stop=self.request_stop,
-            warm=lambda version: self._target.warm(version, catalogue.path(version)),
+            warm=self._warm,
         )
         endpoints = EndpointRoutes(self.endpoints, gateway, history, self.home, lambda: self.url)
         audit = AuditRoutes(self._ledger, query, self.home.database, state)
@@ -208,6 +210,7 @@ class Hub:
             [
                 *about.routes(),
                 *endpoints.routes(),
+                *PipelineRoutes(self.endpoints).routes(),
                 *jobs.routes(),
                 *audit.routes(),
                 *events.routes(),
@@ -217,6 +220,11 @@ class Hub:
         )
         about.describe_api(api.table.routes, dataplane.paths(), mlops_jupyter.__version__)
         return api
+
+    def _warm(self, version: ModelVersion) -> None:
+        """Get the environment of a version ready, if it needs one."""
+        if not is_pipeline(version):
+            self._target.warm(version, self._catalogue.path(version))
 
     async def _control(self, request: Request) -> Response:
         return await self.api(request)

@@ -8,7 +8,7 @@ from time import monotonic
 from mlops_jupyter.hub.fleet import Loaded
 from mlops_jupyter.hub.state import StoredEndpoint
 from mlops_jupyter.scaling import AutoscalerState, ConcurrencyWindow, decide
-from mlops_jupyter.serving.pool import Pool
+from mlops_jupyter.serving.backend import Backend
 from mlops_jupyter.types import EndpointSpec, MlopsError, Traffic
 
 
@@ -39,7 +39,7 @@ class LiveEndpoint:
     window: ConcurrencyWindow = field(default_factory=ConcurrencyWindow)
     scaler: AutoscalerState = field(default_factory=AutoscalerState)
     mode: str = ""
-    pools: tuple[Pool, ...] = ()
+    pools: tuple[Backend, ...] = ()
 
     def __post_init__(self) -> None:
         self.desired = self.spec.scaling.min

@@ -27,7 +27,9 @@ class LiveRun:
     facts, known
         Finds out what the run is made of, beside it; what was found.
     ended
-        How it ended, where that waits for its facts.
+        How it ended, where that waits for its facts or its last processes.
+    cleared
+        Ends what a supervisor that is gone has left.
     """
 
     status: RunStatus
@@ -40,10 +42,26 @@ class LiveRun:
     facts: asyncio.Task[None] | None = None
     known: dict[str, Any] = field(default_factory=dict)
     ended: RunStatus | None = None
+    cleared: asyncio.Task[None] | None = None
     told_to_end: bool = False
     waits_because: str = ""
     tried_at: float = 0.0
     starting: bool = False
+
+    @property
+    def described(self) -> RunStatus:
+        """The run as it is shown, with the reason why it waits."""
+        if self.status.state == "queued" and self.waits_because:
+            return replace(self.status, reason=self.waits_because)
+        return self.status
+
+    def devices(self) -> tuple[int, ...]:
+        """The GPUs that it was started with, as its folder tells the hub after."""
+        try:
+            said = self.folder.environment().get("CUDA_VISIBLE_DEVICES", "")
+        except OSError:
+            return ()
+        return tuple(int(one) for one in said.split(",") if one.isdecimal())
 
     def look(self) -> RunStatus:
         """The run after what its processes have said since the last look."""

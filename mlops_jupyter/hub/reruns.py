@@ -15,6 +15,9 @@ from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.training.compare import TOLERANCE, Verdict, compare, facts_of
 from mlops_jupyter.training.environment import missing_data, rebuild
 from mlops_jupyter.training.folder import RunFolder
+from mlops_jupyter.training.kernelspec import in_kernel
+from mlops_jupyter.training.notebook import Notebook
+from mlops_jupyter.training.parameters import check
 from mlops_jupyter.types import Caller, Conflict, MlopsError, NotFound, RunSpec, RunStatus, Trigger
 
 _log = logging.getLogger(__name__)
@@ -65,6 +68,8 @@ class Reruns:
 
         Raises
         ------
+        InvalidRequest
+            There is no such kernel, or its language cannot be given the parameters.
         Conflict
             The run has not ended, or its folder was removed.
         Unavailable
@@ -125,6 +130,7 @@ class Reruns:
         gone = tuple(missing_data(original.record, _digest))
         place = ""
         if kernel:
+            check(in_kernel(Notebook.read(copy), kernel), spec.parameters)
             spec = replace(spec, kernel=kernel)
         elif self._environment_differs(original, folder):
             frozen = (folder.path / "environment.txt").read_text()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import msgspec
 
 from mlops_jupyter.hub.reruns import Reruns
 from mlops_jupyter.hub.routes import Call, Route
+from mlops_jupyter.hub.run_log import read_part
 from mlops_jupyter.hub.run_store import RunFilter
 from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.hub.submission import described, prepare, read_notebook
@@ -29,9 +31,14 @@ from mlops_jupyter.types import (
 
 MAX_WAIT_SECONDS = 3600.0
 MAX_PAGE = 10_000
-LOG_BYTES = 256 * 1024
+HTML_SECONDS = 30.0
+"""The page of a run is waited for until so long after its end."""
+
+HTML_LOOK_SECONDS = 0.1
 _HTML = "text/html; charset=utf-8"
 _NOTEBOOK = "application/x-ipynb+json"
+_BYTES = "application/octet-stream"
+_PART_BYTES = 1 << 20
 _SANDBOX = "sandbox; style-src 'unsafe-inline'; img-src data:; font-src data:"
 """For what a notebook put out: it may look like something, and do nothing."""
 
@@ -93,16 +100,22 @@ class WaitQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LogQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which stream, and from which byte on."""
+    """Which stream, and which bytes of it.
+
+    A negative `offset` asks for that many bytes before the end, or before byte `before`, from the
+    beginning of a line on.
+    """
 
     stream: str = "stdout"
     offset: int = 0
+    before: int | None = None
 
 
 class LogPart(msgspec.Struct):
-    """A part of a run's output; `next` is the offset to go on from."""
+    """A part of a run's output: bytes `start` to `next`, the offset to go on from."""
 
     text: str
+    start: int
     next: int
     ended: bool
 
@@ -175,7 +188,11 @@ class RunRoutes:
             ),
             Route(
                 "GET", f"{one}/html", "read", "The executed notebook as a page.",
-                self._file("html", _HTML), _HTML, errors=(404,),
+                self._html, _HTML, errors=(404,),
+            ),
+            Route(
+                "GET", f"{one}/artifacts/{{name}}", "read", "A file that the run has kept.",
+                self._artifact, _BYTES, errors=(404,),
             ),
             Route(
                 "GET", "/notebook", "read", "A notebook's kernel and parameters.",
@@ -232,16 +249,26 @@ class RunRoutes:
 
     async def _log(self, call: Call) -> Any:
         asked: LogQuery = call.query
-        if asked.stream not in ("stdout", "stderr") or asked.offset < 0:
+        if asked.stream not in ("stdout", "stderr") or (asked.before or 0) < 0:
             raise InvalidRequest(
                 "A run has no such output.",
-                fix="Ask for stream=stdout or stream=stderr, from an offset of 0 or more.",
+                fix="Ask for stream=stdout or stream=stderr, and for bytes that there can be.",
                 code="invalid_query",
             )
         status = self._runs.get(call.path["id"])
         path = self._runs.log(status.id, asked.stream)
-        data = await asyncio.to_thread(_part, path, asked.offset)
-        return LogPart(data.decode("utf-8", "replace"), asked.offset + len(data), status.ended)
+        start, data = await asyncio.to_thread(read_part, path, asked.offset, asked.before)
+        text = data.decode("utf-8", "replace")
+        return LogPart(text, start, start + len(data), status.ended)
+
+    async def _html(self, call: Call) -> Any:
+        status = self._runs.get(call.path["id"])
+        folder = self._runs.folder(status.id)
+        # the page is made after the verdict, by a process that the run does not wait for
+        latest = (status.ended_at or 0) + HTML_SECONDS
+        while folder.output.exists() and not folder.html.exists() and time.time() < latest:
+            await asyncio.sleep(HTML_LOOK_SECONDS)
+        return await self._file("html", _HTML)(call)
 
     def _file(self, name: str, media: str) -> Callable[[Call], Any]:
         async def answer(call: Call) -> Response:
@@ -260,6 +287,23 @@ class RunRoutes:
 
         return answer
 
+    async def _artifact(self, call: Call) -> Response:
+        path = self._runs.artifact(call.path["id"], call.path["name"])
+        try:
+            file = await asyncio.to_thread(path.open, "rb")
+        except OSError:
+            raise NotFound(
+                "The artifact is not there any more.",
+                reason="The run's folder was removed.",
+                code="no_such_file",
+            ) from None
+        name = quote(call.path["name"].rpartition("/")[2])
+        headers = (
+            ("Content-Disposition", f"attachment; filename*=UTF-8''{name}"),
+            ("Content-Security-Policy", _SANDBOX),
+        )
+        return Response(200, _parts(file), _BYTES, headers)
+
     async def _notebook(self, call: Call) -> Any:
         notebook = await asyncio.to_thread(read_notebook, call.query.path)
         return described(notebook)
@@ -269,6 +313,12 @@ class RunRoutes:
         while not (status := self._runs.get(run)).ended and time.monotonic() < deadline:
             await self._runs.changed(deadline - time.monotonic())
         return status
+
+
+async def _parts(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while part := await asyncio.to_thread(file.read, _PART_BYTES):
+            yield part
 
 
 def _checked(wait: float) -> float:
@@ -284,22 +334,3 @@ def _checked(wait: float) -> float:
 def _is_cursor(text: str) -> bool:
     at, dash, name = text.partition("-")
     return bool(dash and at.isdecimal() and at.isascii() and len(at) < 19 and name.isalnum())
-
-
-def _part(path: Path, offset: int) -> bytes:
-    """What follows `offset`, cut after whole characters."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(LOG_BYTES)
-    except FileNotFoundError:
-        return b""
-    # up to three bytes of a character may be missing at the end
-    for cut in range(1, min(4, len(data)) + 1):
-        first = data[-cut]
-        if first & 0xC0 == 0xC0:
-            width = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-            return data[:-cut] if cut < width else data
-        if first < 0x80:
-            break
-    return data

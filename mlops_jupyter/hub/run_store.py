@@ -48,8 +48,8 @@ class _Detail(msgspec.Struct):
 class RunFilter(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Which runs, newest first.
 
-    `state` is one state, or ``active`` for all that have not ended; `before` is the cursor of a
-    page.
+    `state` is one state, or ``active`` for all that have not ended; `alone` leaves out the runs
+    of sweeps; `before` is the cursor of a page.
     """
 
     state: str | None = None
@@ -57,6 +57,7 @@ class RunFilter(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     user: str | None = None
     sweep: str | None = None
     schedule: str | None = None
+    alone: bool = False
     before: str | None = None
     limit: int = 100
 
@@ -130,6 +131,8 @@ class RunStore:
             value = getattr(wanted, column)
             if value is not None:
                 query = query.where(_run.c[column] == value)
+        if wanted.alone:
+            query = query.where(_run.c.sweep.is_(None))
         if wanted.before is not None:
             at, _, name = wanted.before.partition("-")
             moment = int(at)
@@ -157,8 +160,9 @@ class RunStore:
 
 
 def summary(run: RunStatus) -> RunStatus:
-    """A run without what a list does without."""
-    return replace(run, cells=(), record={})
+    """A run without what a list does without; of its record the verdict on a repeat is left."""
+    verdict = run.record.get("verdict")
+    return replace(run, cells=(), record={"verdict": verdict} if verdict else {})
 
 
 def _row(run: RunStatus) -> dict[str, Any]:

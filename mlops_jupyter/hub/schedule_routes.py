@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
 
 from mlops_jupyter.hub.routes import Call, Route
 from mlops_jupyter.hub.run_routes import RunBody
-from mlops_jupyter.hub.schedules import Schedules
+from mlops_jupyter.hub.schedules import STARTS, Schedules
 from mlops_jupyter.hub.sweeps import Sweeps
+from mlops_jupyter.training.schedule import jitter, next_starts
 from mlops_jupyter.types import InvalidRequest, ScheduleSpec, ScheduleStatus, SweepSpec, SweepStatus
+
+MAX_STARTS = 100
 
 
 class ScheduleBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -27,6 +31,23 @@ class ScheduleBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     succeeded_history: int = 100
     failed_history: int = 100
     revision: int | None = None
+
+
+class CronQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A cron rule; `name` is the schedule's, on which its part of the jitter depends."""
+
+    cron: str
+    time_zone: str = "UTC"
+    name: str = ""
+    jitter_seconds: float = 0.0
+    count: int = STARTS
+
+
+class CronStarts(msgspec.Struct):
+    """The next starts, epoch seconds; `offset_seconds` of jitter are in them."""
+
+    starts: tuple[float, ...]
+    offset_seconds: float
 
 
 class SweepBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -55,6 +76,10 @@ class ScheduleRoutes:
             Route("GET", "/schedules", "read", "All schedules.", self._all, list[ScheduleStatus]),
             Route("GET", one, "read", "One schedule.", self._show, status, errors=(400, 404)),
             Route(
+                "GET", "/cron", "read", "When a cron rule would start something next.",
+                self._cron, CronStarts, query=CronQuery, errors=(400,),
+            ),
+            Route(
                 "PUT", one, "run", "Make or replace a schedule.", self._save, status,
                 body=ScheduleBody, errors=(400, 404, 409, 413, 503), changes=True,
             ),
@@ -81,6 +106,18 @@ class ScheduleRoutes:
 
     async def _show(self, call: Call) -> Any:
         return self._schedules.status(call.path["name"])
+
+    async def _cron(self, call: Call) -> Any:
+        asked: CronQuery = call.query
+        if not 1 <= asked.count <= MAX_STARTS or not 0 <= asked.jitter_seconds <= 86_400:
+            raise InvalidRequest(
+                "The query string does not fit.",
+                reason=f"'count' must be 1 to {MAX_STARTS}, 'jitter_seconds' 0 to 86400.",
+                code="invalid_query",
+            )
+        offset = jitter(asked.name, asked.jitter_seconds)
+        starts = next_starts(asked.cron, asked.time_zone, offset, time.time(), asked.count)
+        return CronStarts(starts, offset)
 
     async def _save(self, call: Call) -> Any:
         body: ScheduleBody = call.body

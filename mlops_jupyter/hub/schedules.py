@@ -20,7 +20,7 @@ from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.hub.schedule_store import ScheduleStore, StoredSchedule, schedule_conflict
 from mlops_jupyter.hub.submission import Submission, prepare
 from mlops_jupyter.training.folder import write_atomically
-from mlops_jupyter.training.schedule import Skipped, decide, next_start
+from mlops_jupyter.training.schedule import Skipped, decide, jitter, next_start, next_starts
 from mlops_jupyter.types import (
     Caller,
     Conflict,
@@ -34,6 +34,9 @@ from mlops_jupyter.types import (
     check_name,
     did_you_mean,
 )
+
+STARTS = 3
+"""So many starts are told ahead."""
 
 LOOK_SECONDS = 10.0
 """Longest pause between two looks at the clock, which somebody may set."""
@@ -85,12 +88,14 @@ class Schedules:
         stored = self._get(name)
         spec = stored.spec
         last = self._last(stored)
+        starts = () if spec.suspended else _starts(spec, stored.last_scheduled)
         return ScheduleStatus(
             spec,
             stored.revision,
             stored.created_at,
             stored.created_by,
-            next_at=None if spec.suspended else next_start(spec, stored.last_scheduled),
+            next_at=starts[0] if starts else None,
+            next_starts=starts,
             last_at=stored.last_at,
             last_run=stored.last_run,
             last_state=last.state if last else None,
@@ -315,3 +320,8 @@ class Schedules:
                 *self._run_store.older(name, _BAD, spec.failed_history),
             ]
         )
+
+
+def _starts(spec: ScheduleSpec, after: float) -> tuple[float, ...]:
+    offset = jitter(spec.name, spec.jitter_seconds)
+    return next_starts(spec.cron, spec.time_zone, offset, after, STARTS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_jupyter.training.declaration import Parameter
+from mlops_jupyter.training.kernelspec import in_kernel
 from mlops_jupyter.training.notebook import MAX_BYTES, Notebook
 from mlops_jupyter.training.parameters import Source, check, declared, parse_value, provenance
 from mlops_jupyter.training.secrets import SecretRef, check_variable
@@ -98,12 +99,13 @@ def prepare(
         As :func:`read_notebook`, and InvalidRequest where the parameters do not fit.
     """
     notebook = read_notebook(spec.notebook)
+    runs_as = in_kernel(notebook, spec.kernel)
     for name, reference in spec.secrets.items():
         check_variable(name)
         SecretRef.parse(reference)
-    known = {one.name: one for one in declared(notebook)}
+    known = {one.name: one for one in declared(runs_as)}
     typed = {name: parse_value(text, known.get(name)) for name, text in (texts or {}).items()}
-    given = check(notebook, {**spec.parameters, **typed})
+    given = check(runs_as, {**spec.parameters, **typed})
     folder = spec.folder or str(Path(spec.notebook).parent)
     if not Path(folder).is_dir():
         raise InvalidRequest(

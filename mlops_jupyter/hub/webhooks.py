@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -66,6 +67,7 @@ class Webhooks:
 
     def __init__(self, key_file: Path) -> None:
         self._key_file = key_file
+        self._lock = threading.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run_ended(self, run: RunStatus) -> None:
@@ -87,13 +89,12 @@ class Webhooks:
 
     def key(self) -> bytes:
         """The key, made on first use and readable by its owner only."""
-        try:
+        # the first messages may be several at once
+        with self._lock:
+            if not self._key_file.exists():
+                self._key_file.touch(mode=0o600)
+                self._key_file.write_text(secrets.token_hex(32) + "\n")
             return self._key_file.read_bytes().strip()
-        except FileNotFoundError:
-            pass
-        self._key_file.touch(mode=0o600)
-        self._key_file.write_text(secrets.token_hex(32) + "\n")
-        return self._key_file.read_bytes().strip()
 
     async def _send(self, run: RunStatus) -> None:
         import httpx

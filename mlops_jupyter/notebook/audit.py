@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from mlops_jupyter.notebook.audit_tree import read_run, run_of
 from mlops_jupyter.notebook.connection import connected
 from mlops_jupyter.notebook.records import AuditRecord, AuditTable, kept_sides
 from mlops_jupyter.notebook.searching import Search, payload_of, queries
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 Moment = str | float | None
 """``24h`` (ago), ``7d``, an ISO 8601 date and time, or seconds since 1970."""
 MAX_PAGE = 10_000
+_RECORD_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class Audit:
@@ -39,13 +42,14 @@ class Audit:
         text: str | None = None,
         intents: bool = False,
         limit: int = 100,
-    ) -> AuditTable:
+    ) -> AuditTable | AuditRecord:
         """Who called which version of which model, when, with which data and what came out.
 
         Parameters
         ----------
         name
             Of an endpoint or a model: calls of both, changes to both, and tokens for the endpoint.
+            A record's id gives that record; of a pipeline's call with its steps as a tree.
         endpoint, model, version
             Only records of just these.
         since, until
@@ -61,6 +65,8 @@ class Audit:
         limit
             Records a page; `AuditTable.next` gives the next one.
         """
+        if name is not None and _RECORD_ID.fullmatch(name):
+            return self.show(name)
         search = search_of(
             connected(),
             name,
@@ -102,7 +108,14 @@ class Audit:
         """
         from mlops_jupyter.notebook.controls.shown import audit_controls
 
-        return audit_controls(connected(), self(name, **filters), name, filters)
+        found = self(name, **filters)
+        if isinstance(found, AuditRecord):
+            raise InvalidRequest(
+                "One record has no table to page through.",
+                fix="Leave --ui out to see the record; name an endpoint or a model for a table.",
+                code="invalid_usage",
+            )
+        return audit_controls(connected(), found, name, filters)
 
     def verify(self, against: str | None = None) -> VerificationView:
         """Check the whole ledger, also against a checkpoint that was kept elsewhere."""
@@ -169,7 +182,8 @@ def record_of(hub: Hub, key: str | int, *, payloads: bool = False) -> AuditRecor
     record = {**found.record, "index": found.index, "log": found.log, "leaf": found.leaf}
     sides = kept_sides(found.record) if payloads else []
     kept = {side: payload_of(hub, str(key), side) for side in sides}
-    return AuditRecord(record, lambda known, side: payload_of(hub, known, side), kept)
+    steps = read_run(hub, record) if run_of(record) else ()
+    return AuditRecord(record, lambda known, side: payload_of(hub, known, side), kept, steps)
 
 
 def _moment(given: Moment, now: float) -> float | None:

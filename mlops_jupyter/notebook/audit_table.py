@@ -28,7 +28,7 @@ from mlops_jupyter.notebook.html import (
 from mlops_jupyter.notebook.records import AuditRecord, AuditTable, part, version_of
 from mlops_jupyter.types import InvalidRequest
 
-_WIDTHS = {"record": 7, "when": 19, "who": 16, "what": 26, "version": 14, "result": 16, "ms": 9}
+_WIDTHS = {"record": 7, "when": 19, "who": 14, "what": 24, "version": 12, "result": 16, "ms": 9}
 _RIGHT = frozenset({"record", "ms"})
 _BLANK = "\u00a0"
 """Blanks that a list does not fold into one."""

@@ -29,14 +29,36 @@ def _register() -> VerbParser:
         "%register churn --model clf --input X_train --alias challenger",
     )
     parser.add("name", metavar="NAME", completes="model", help="the model's name")
+    either = parser.add_mutually_exclusive_group(required=True)
     parser.add(
-        "--model", required=True, metavar="VARIABLE", completes="variable", help="the fitted model"
+        "--model",
+        among=either,
+        metavar="VARIABLE",
+        completes="variable",
+        help="the fitted model, or the path of a saved one with a slash in it: ./folder",
+    )
+    parser.add(
+        "--worker",
+        among=either,
+        metavar="FOLDER",
+        help="a program in any language: a folder with a worker.toml",
     )
     parser.add(
         "--input",
         metavar="VARIABLE",
         completes="variable",
         help="rows as the model takes them; the signature is taken from them",
+    )
+    parser.add(
+        "--output",
+        metavar="VARIABLE",
+        completes="variable",
+        help="for a worker: its answers to --input, for the signature",
+    )
+    parser.add(
+        "--signature",
+        metavar="TEXT",
+        help="for a worker: 'text: string -> label: string'; default: that of its worker.toml",
     )
     parser.add("--alias", metavar="ALIAS", completes="alias", help="alias for the new version")
     parser.add("--target", metavar="VARIABLE", completes="variable", help="the true answers")
@@ -46,6 +68,11 @@ def _register() -> VerbParser:
     parser.add("--params", metavar="VARIABLE", completes="variable", help="dict of parameters")
     parser.add("--metrics", metavar="VARIABLE", completes="variable", help="dict of metrics")
     parser.add("--tag", metavar="KEY=VALUE", action="append", default=[], help="may be repeated")
+    parser.add(
+        "--env",
+        choices=("kernel", "locked"),
+        help="where it will run: this kernel's interpreter, or one made from its requirements",
+    )
     return parser
 
 
@@ -211,6 +238,46 @@ def _audit() -> VerbParser:
     return parser
 
 
+def _pipeline() -> VerbParser:
+    parser = VerbParser(
+        "pipeline",
+        "Check, register and deploy the pipeline that the cell describes, a step a line; "
+        "without a cell, show the one that is deployed.",
+        "%pipeline press-monitor",
+    )
+    parser.epilog = f"{parser.epilog}\n\n{_PIPELINE_FORM}"
+    parser.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=88)
+    parser.add("name", metavar="NAME", completes="endpoint", help="the pipeline's name")
+    parser.add("--no-deploy", action="store_true", help="check and register only")
+    parser.add("--dry-run", action="store_true", help="check only")
+    parser.add("--alias", metavar="ALIAS", completes="alias", help="alias for the new version")
+    parser.add("--tag", metavar="KEY=VALUE", action="append", default=[], help="may be repeated")
+    parser.add("--audit", choices=("full", "metadata"), help="what the ledger keeps of each call")
+    parser.add("--mode", choices=("strict", "async"), help="strict: no answer without its record")
+    parser.add("--deadline", type=_positive, metavar="SECONDS", help="longest time for one call")
+    parser.add(
+        "--revision",
+        type=whole,
+        metavar="N",
+        help="refuse if the endpoint's revision is not N any more",
+    )
+    return parser
+
+
+_PIPELINE_FORM = """\
+above a cell, %%pipeline press-monitor, with such lines in the cell:
+  take scan: binary                        what a caller sends, where it is not clear
+  ocr(image=scan) -> text  timeout=5s      the endpoint ocr; its input image is the field scan
+  langid -> lang
+  switch lang != "en":
+      translate/3 -> text  fallback={text: ""}
+  parallel:
+      sentiment@champion -> mood  retry=2
+      topics -> topic
+  return mood, topic
+"""
+
+
 def _mlops() -> VerbParser:
     parser = VerbParser(
         "mlops",
@@ -232,6 +299,7 @@ _BUILDERS: dict[str, Callable[[], VerbParser]] = {
     "rollback": _rollback,
     "undeploy": _undeploy,
     "audit": _audit,
+    "pipeline": _pipeline,
     "train": run_grammar.train,
     "runs": run_grammar.runs,
     "schedule": run_grammar.schedule,

@@ -107,6 +107,8 @@ def block(text: str) -> Html:
         Html(html.escape(visible(text, keep=LINES))),
         style="font-family:var(--jp-code-font-family,monospace);font-size:inherit;"
         f"max-height:20em;overflow:auto;padding:4px 8px;border:{_BORDER};margin:4px 0",
+        # what scrolls must be reached with the keyboard
+        tabindex="0",
     )
 
 

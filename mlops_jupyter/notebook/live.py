@@ -74,11 +74,17 @@ class Words(View):
 
 
 class LiveOutput:
-    """The live output of one call of a magic in `shell`."""
+    """The live output of one call of a magic in `shell`.
+
+    Attributes
+    ----------
+    in_kernel
+        Whether it can be rewritten when the cell has ended.
+    """
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._in_kernel = getattr(shell, "kernel", None) is not None
+        self.in_kernel = getattr(shell, "kernel", None) is not None
         self._begun = time.monotonic()
         self._handle: Any = None
         self._last = ""
@@ -97,14 +103,14 @@ class LiveOutput:
         if early or text == self._last:
             return
         self._last = text
-        if self._in_kernel:
+        if self.in_kernel:
             self._publish(view)
         else:
             self._write_over(text.partition("\n")[0])
 
     def finish(self, view: View) -> View:
         """Show the last picture and return `view`, which the cell will not show a second time."""
-        if not self._in_kernel:
+        if not self.in_kernel:
             self._write_over("")
             return view
         self._publish(view)
@@ -113,9 +119,9 @@ class LiveOutput:
 
     def settle(self, words: str) -> None:
         """Leave `words` in place of what is shown, if anything is: there is no last picture."""
-        if self._in_kernel and self.shown:
+        if self.in_kernel and self.shown:
             self._publish(Words(words))
-        elif not self._in_kernel:
+        elif not self.in_kernel:
             self._write_over("")
 
     def _publish(self, view: View) -> None:

@@ -10,17 +10,18 @@ import time
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from IPython.core.magic import no_var_expand, output_can_be_silenced
 
+from mlops_jupyter.client.words import named_values
 from mlops_jupyter.notebook import completion, run_magics
 from mlops_jupyter.notebook.grammar import VERBS, parser_of
 from mlops_jupyter.notebook.live import LiveOutput, Working
 from mlops_jupyter.notebook.parser import (
     expression_in,
-    pairs,
     split,
     variable,
     versions,
@@ -29,20 +30,27 @@ from mlops_jupyter.notebook.parser import (
 from mlops_jupyter.notebook.views import View
 from mlops_jupyter.types import InvalidRequest
 
+CELL_VERBS = ("pipeline",)
+"""Verbs that may stand above a cell, too: ``%%pipeline``."""
 _MANY_ROWS = 20_000
 """From so many rows on a prediction says that it is under way."""
 
 
 @dataclass
 class Context:
-    """What a magic's call has besides its words: the notebook's variables and its output."""
+    """What a magic's call has besides its words: variables, its output, a cell magic's body."""
 
     user_ns: Mapping[str, Any]
     live: LiveOutput
+    cell: str | None = None
 
     def value(self, name: str | None) -> Any:
         """The variable `name`, or None when no name was given."""
         return None if name is None else variable(name, self.user_ns)
+
+    def model(self, text: str | None) -> Any:
+        """The variable `text`, or the path that it is: a slash is in no variable's name."""
+        return Path(text) if text is not None and "/" in text else self.value(text)
 
 
 def run(verb: str, words: list[str], context: Context) -> Any:
@@ -107,18 +115,25 @@ def _explain(verb: str) -> None:
 def _register(given: argparse.Namespace, context: Context) -> View:
     from mlops_jupyter.notebook import verbs
 
+    options = {
+        "signature": given.signature,
+        "output_example": context.value(given.output),
+        "environment": given.env,
+    }
     view = verbs.register(
         given.name,
-        context.value(given.model),
+        context.model(given.model),
         context.value(given.input),
+        worker=given.worker,
         alias=given.alias,
         target=context.value(given.target),
         data=context.value(given.data),
         params=context.value(given.params),
         metrics=context.value(given.metrics),
-        tags=pairs(given.tag) or None,
+        tags=named_values(given.tag, "--tag stage=trial") or None,
         user_ns=context.user_ns,
         on_progress=context.live.show,
+        **{name: value for name, value in options.items() if value is not None},
     )
     return context.live.finish(view)
 
@@ -254,6 +269,23 @@ def _audit(given: argparse.Namespace, _context: Context) -> Any:
     )
 
 
+def _pipeline(given: argparse.Namespace, context: Context) -> View:
+    from mlops_jupyter.notebook import pipelines
+
+    view = pipelines.pipeline(
+        given.name,
+        context.cell,
+        alias=given.alias,
+        tags=named_values(given.tag, "--tag stage=trial") or None,
+        deploy=not given.no_deploy,
+        dry_run=given.dry_run,
+        user_ns=context.user_ns,
+        on_progress=context.live.show,
+        **{name: value for name in pipelines.HOW if (value := getattr(given, name)) is not None},
+    )
+    return context.live.finish(view)
+
+
 _HANDLERS: dict[str, Callable[[argparse.Namespace, Context], Any]] = {
     "register": _register,
     "deploy": _deploy,
@@ -264,6 +296,7 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, Context], Any]] = {
     "rollback": _rollback,
     "undeploy": _undeploy,
     "audit": _audit,
+    "pipeline": _pipeline,
     "train": run_magics.train,
     "runs": run_magics.runs,
     "schedule": run_magics.schedule,
@@ -293,6 +326,8 @@ def load(shell: Any) -> None:
             loaded.replaced[verb] = table[verb]
         loaded.magics[verb] = _magic(verb, shell)
         shell.register_magic_function(loaded.magics[verb], "line", verb)
+        if verb in CELL_VERBS:
+            shell.register_magic_function(loaded.magics[verb], "cell", verb)
     if (completer := getattr(shell, "Completer", None)) is not None:
         loaded.matcher = completion.matcher(shell)
         completer.custom_matchers.append(loaded.matcher)
@@ -310,6 +345,9 @@ def unload(shell: Any) -> None:
             del table[verb]
             if verb in loaded.replaced:
                 table[verb] = loaded.replaced[verb]
+        cells = shell.magics_manager.magics["cell"]
+        if verb in CELL_VERBS and cells.get(verb) is magic:
+            del cells[verb]
     if loaded.matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(loaded.matcher)
 
@@ -317,11 +355,12 @@ def unload(shell: Any) -> None:
 def _magic(verb: str, shell: Any) -> Callable[..., Any]:
     @output_can_be_silenced  # type: ignore[untyped-decorator, unused-ignore]
     @no_var_expand  # type: ignore[untyped-decorator, unused-ignore]
-    def magic(line: str, local_ns: Mapping[str, Any] | None = None) -> Any:
+    def magic(line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         live = LiveOutput(shell)
         names = ChainMap(dict(local_ns or {}), shell.user_ns)
         try:
-            return _run_line(verb, line.rstrip().removesuffix(";"), Context(names, live))
+            context = Context(names, live, cell)
+            return _run_line(verb, line.rstrip().removesuffix(";"), context)
         except KeyboardInterrupt:
             live.settle(f"%{verb} no longer waits; what the hub has begun goes on.")
             raise

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_jupyter.notebook.views import VersionView
 from mlops_jupyter.types import Environment, InvalidRequest, ModelRef, ModelVersion, Unavailable
@@ -115,3 +116,23 @@ def move_alias(hub: Hub, model: str, alias: str, version: int) -> str:
         model={"name": model, "version": version},
     )
     return f"The alias '{alias}' of {model} moved to version {version} ({was})."
+
+
+_WORKER_OPTIONS = frozenset({"description", "output_example", "signature"})
+
+
+def check_source(model: Any, worker: Any, target: Any, options: Mapping[str, Any]) -> None:
+    """Refuse a registration of no model, of two, or with an option of the other kind."""
+    if (model is None) == (worker is None):
+        raise InvalidRequest(
+            "There is no model." if model is None else "There are a model and a worker.",
+            fix="Pass either the fitted model or worker= with the folder of a program.",
+            code="invalid_usage",
+        )
+    given = {*options, *(("target",) if target is not None else ())}
+    wrong = given & {"output_example"} if worker is None else given - _WORKER_OPTIONS
+    if wrong:
+        kind = "model of Python" if worker is None else "worker model"
+        raise InvalidRequest(
+            f"A {kind} has no option '{min(wrong)}'.", fix="Leave it out.", code="unknown_option"
+        )

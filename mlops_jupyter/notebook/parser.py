@@ -36,9 +36,13 @@ class VerbParser(argparse.ArgumentParser):
         self.completes: dict[str, str] = {}
         self.add_argument("-h", "--help", action="store_true", help="show this and do nothing")
 
-    def add(self, *flags: str, completes: str = "", **options: Any) -> None:
-        """Add an argument; `completes` says what its values are: model, endpoint, variable …"""
-        action = self.add_argument(*flags, **options)
+    def add(self, *flags: str, completes: str = "", among: Any = None, **options: Any) -> None:
+        """Add an argument.
+
+        `completes` says what its values are: model, endpoint, variable …; `among` is a group of
+        flags of which one must be given.
+        """
+        action = (among or self).add_argument(*flags, **options)
         if completes:
             self.completes[action.dest] = completes
 
@@ -69,6 +73,9 @@ class VerbParser(argparse.ArgumentParser):
                 words.append(f"[{shown}]" if action.nargs in ("*", "?") else shown)
             elif action.required:
                 words.append(f"{action.option_strings[-1]} {action.metavar}")
+        for group in self._mutually_exclusive_groups:
+            each = [f"{one.option_strings[-1]} {one.metavar}" for one in group._group_actions]
+            words.append(" | ".join(each))
         return " ".join([*words, "[options]"])
 
     def error(self, message: str) -> NoReturn:
@@ -217,21 +224,6 @@ def versions(words: Sequence[str]) -> tuple[int, ...]:
                 code="invalid_traffic",
             )
     return tuple(int(number) for number in numbers)
-
-
-def pairs(words: Sequence[str]) -> dict[str, str]:
-    """Read ``key=value`` words."""
-    found = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not (key and equals):
-            raise InvalidRequest(
-                f"{cut(word)} is not KEY=VALUE.",
-                fix="Write e.g. '--tag stage=trial'.",
-                code="invalid_usage",
-            )
-        found[key] = value
-    return found
 
 
 def cut(text: str) -> str:

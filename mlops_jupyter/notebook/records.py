@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from mlops_jupyter.notebook.audit_tree import Span, tree_html, tree_text
 from mlops_jupyter.notebook.exchange import exchange_html, exchange_text, size_words
 from mlops_jupyter.notebook.html import (
     MUTED,
@@ -36,14 +37,22 @@ _NUMBERS = frozenset({"rows", "in", "out", "ms"})
 
 
 class AuditRecord(Mapping[str, Any]):
-    """One record of the ledger, readable as the dict it is."""
+    """One record of the ledger, readable as the dict it is.
+
+    Attributes
+    ----------
+    steps
+        The run of a pipeline that the record belongs to, as a tree of records.
+    """
 
     def __init__(
         self,
         record: Mapping[str, Any],
         fetch: Payload | None = None,
         payloads: Mapping[str, bytes] | None = None,
+        steps: Sequence[Span] = (),
     ) -> None:
+        self.steps = tuple(steps)
         self._record = dict(record)
         self._fetch = fetch
         self._payloads = dict(payloads or {})
@@ -99,6 +108,8 @@ class AuditRecord(Mapping[str, Any]):
             " ".join(("record", str(self._record.get("index", "")), self.id)).replace("  ", " "),
             columns_of_text(_COLUMNS, [_row(self, as_html=False)], _NUMBERS),
         ]
+        if self.steps:
+            lines += ["the run that it belongs to:", tree_text(self.steps)]
         if self._payloads:
             lines += [exchange_text(self._payloads, self._types()), "the whole record: .to_dict()"]
         else:
@@ -110,6 +121,7 @@ class AuditRecord(Mapping[str, Any]):
         return panel(
             heading(f"record {self._record.get('index', '')}", code(self.id)),
             table(_COLUMNS, [_row(self, as_html=True)], numbers=_NUMBERS),
+            *([tree_html(self.steps)] if self.steps else ()),
             *([exchange_html(self._payloads, self._types())] if self._payloads else ()),
             folded("the whole record", block(text)),
         )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlops_jupyter.notebook.exchange import size_words
 from mlops_jupyter.notebook.html import (
     MUTED,
     Html,
@@ -29,6 +30,7 @@ from mlops_jupyter.types import RunStatus, ScheduleStatus, SweepStatus
 _RUN_COLUMNS = ("run", "notebook", "state", "cells", "took", "parameters", "metrics", "started")
 _NUMBERS = frozenset({"cells", "took"})
 _SHOWN_ITEMS = 4
+_SHOWN_ONE = 12
 _CELL_COLUMNS = ("cell", "state", "s", "peak", "")
 _NO_RUNS = "No runs. '%train NOTEBOOK.ipynb' makes one."
 
@@ -56,9 +58,13 @@ def took(run: RunStatus) -> float | None:
 
 def items(values: Mapping[str, Any], limit: int = _SHOWN_ITEMS) -> str:
     """``lr 0.1, depth 3``, and how many more."""
-    shown = [f"{name} {number(value)}" for name, value in list(values.items())[:limit]]
-    more = len(values) - limit
-    return ", ".join([*shown, *([f"{more} more"] if more > 0 else [])])
+    return listed([f"{name} {number(value)}" for name, value in values.items()], limit)
+
+
+def listed(words: Sequence[str], limit: int) -> str:
+    """The first of `words`, and how many more."""
+    more = len(words) - limit
+    return ", ".join([*words[:limit], *([f"{more} more"] if more > 0 else [])])
 
 
 def number(value: object) -> str:
@@ -81,9 +87,7 @@ def run_html(run: RunStatus) -> Html:
     ]
     if not run.ended and run.cells_total:
         parts.append(progress(run.cells_done, run.cells_total, _at(run)))
-    facts = {"parameters": items(run.spec.parameters, 12), "metrics": items(run.metrics, 12)}
-    facts["models"] = ", ".join(run.models)
-    parts += [element("div", muted(name), " ", said) for name, said in facts.items() if said]
+    parts += [element("div", muted(name), " ", said) for name, said in _said(run)]
     verdict = run.record.get("verdict")
     if isinstance(verdict, dict):
         parts.append(element("div", muted("compared"), " ", str(verdict.get("text", ""))))
@@ -104,15 +108,23 @@ def run_text(run: RunStatus) -> str:
     lines = [f"{visible(run.name)}  {run.id}  {run.state}{why}"]
     if not run.ended and run.cells_total:
         lines.append(visible(_at(run)))
-    for name, said in (
-        ("parameters", items(run.spec.parameters, 12)),
-        ("metrics", items(run.metrics, 12)),
-        ("models", ", ".join(run.models)),
-    ):
-        if said:
-            lines.append(f"{name}: {visible(said)}")
+    lines += [f"{name}: {visible(said)}" for name, said in _said(run)]
     lines.append(_facts(run))
     return "\n".join(lines)
+
+
+def _said(run: RunStatus) -> list[tuple[str, str]]:
+    """What it was given and what came out, each on one line; what there is none of is left out."""
+    artifacts = run.record.get("artifacts", ())
+    kept = [f"{one['name']} ({size_words(one['bytes'])})" for one in artifacts]
+    said = {
+        "parameters": items(run.spec.parameters, _SHOWN_ONE),
+        "metrics": items(run.metrics, _SHOWN_ONE),
+        "models": ", ".join(run.models),
+        "artifacts": listed(kept, _SHOWN_ONE),
+        "warnings": " ".join(run.record.get("warnings", ())),
+    }
+    return [(name, words) for name, words in said.items() if words]
 
 
 def verdict_html(said: Mapping[str, Any]) -> Html:

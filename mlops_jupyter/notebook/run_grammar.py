@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
 from typing import Any
 
+from mlops_jupyter.client.words import named_values
 from mlops_jupyter.notebook.parser import VerbParser, cut, whole
-from mlops_jupyter.types import InvalidRequest
 
 STATES = (
     "active", "queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out",
@@ -85,8 +84,8 @@ def options_of(given: argparse.Namespace) -> dict[str, Any]:
     """What the words of `_how` say, as arguments of `mlops_jupyter.train`."""
     return {
         "texts": dict(given.parameter),
-        "secrets": _named(given.secret, "--secret DB_PASSWORD=env:DB_PASSWORD"),
-        "environment": _named(given.set, "--set MODE=quick"),
+        "secrets": named_values(given.secret, "--secret DB_PASSWORD=env:DB_PASSWORD"),
+        "environment": named_values(given.set, "--set MODE=quick"),
         "kernel": given.kernel or "",
         "folder": given.folder,
         "output": given.output,
@@ -124,20 +123,6 @@ def _how(parser: VerbParser) -> None:
     parser.add("--cell-timeout", type=_seconds, metavar="SECONDS", help="for one cell")
     parser.add("--retries", type=whole, default=0, metavar="N", help="of a run that failed")
     parser.add("--notify", default="", metavar="URL", help="tell this URL of its end")
-
-
-def _named(words: Sequence[str], example: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name or name in found:
-            raise InvalidRequest(
-                f"{cut(word)} is not NAME=VALUE.",
-                fix=f"Write e.g. {example}.",
-                code="invalid_usage",
-            )
-        found[name] = value
-    return found
 
 
 def _seconds(text: str) -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def train(given: argparse.Namespace, context: Context) -> Any:
     """``%train``."""
     from mlops_jupyter.notebook import training
+    from mlops_jupyter.notebook.following import follow
 
     options = options_of(given)
     if given.sweep:
@@ -34,7 +35,10 @@ def train(given: argparse.Namespace, context: Context) -> Any:
         view = training.train(
             given.notebook, wait=given.wait, on_progress=context.live.show, **options
         )
-    return context.live.finish(view)
+    shown = context.live.finish(view)
+    if context.live.in_kernel:
+        follow(view, context.live.show)
+    return shown
 
 
 def runs(given: argparse.Namespace, _context: Context) -> Any:

@@ -12,6 +12,7 @@ from mlops_jupyter.notebook import run_displays
 from mlops_jupyter.notebook.html import Html, visible
 from mlops_jupyter.notebook.views import Pasteable, View
 from mlops_jupyter.types import MlopsError, RunStatus, ScheduleStatus, SweepStatus
+from mlops_jupyter.types.artifact import Artifact
 
 if TYPE_CHECKING:
     from mlops_jupyter.client import Hub
@@ -109,6 +110,14 @@ class RunView(View):
             view.check()
         return view
 
+    def apart(self) -> RunView:
+        """The same run, over a connection of its own that starts no hub."""
+        return RunView(_apart(self._hub), self.status)
+
+    def later(self) -> RunView:
+        """The run as it stands at its end, or after a moment."""
+        return self.wait(LOOK_SECONDS, check=False)
+
     @property
     def verdict(self) -> Comparison | None:
         """How a repeat compares with its original, once that is known."""
@@ -153,6 +162,16 @@ class RunView(View):
         """The executed notebook, as far as it came."""
         document: dict[str, Any] = json.loads(self._hub.run_notebook(self.id))
         return document
+
+    @property
+    def artifacts(self) -> dict[str, Artifact]:
+        """The files that it has kept, by name."""
+        found = self.status.record.get("artifacts", ())
+        return {one["name"]: Artifact(**one) for one in found}
+
+    def artifact(self, name: str) -> bytes:
+        """What one of the files that it has kept holds."""
+        return b"".join(self._hub.run_artifact(self.id, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Every fact, as `RunStatus` names them."""
@@ -244,6 +263,14 @@ class SweepView(View):
                 left -= LOOK_SECONDS
         return view
 
+    def apart(self) -> SweepView:
+        """The same sweep, over a connection of its own that starts no hub."""
+        return SweepView(_apart(self._hub), self.status, self._runs)
+
+    def later(self) -> SweepView:
+        """The sweep as it stands at its end, or after a moment."""
+        return self.wait(LOOK_SECONDS)
+
     def cancel(self) -> SweepView:
         """End it and all its runs."""
         return sweep_view(self._hub, self._hub.cancel_sweep(self.id))
@@ -273,6 +300,12 @@ def sweep_view(hub: Hub, status: SweepStatus) -> SweepView:
         return (2 if run.ended else 1), run.submitted_at
 
     return SweepView(hub, status, sorted(runs, key=rank))
+
+
+def _apart(hub: Hub) -> Hub:
+    from mlops_jupyter.client.connection import Connection
+
+    return type(hub)(Connection(hub.home, start=False))
 
 
 class ScheduleList(View, Sequence[ScheduleStatus]):

@@ -1,14 +1,8 @@
-"""The verbs on runs as Python functions: train, runs, run, schedule, and what a run says of itself.
-
-`data`, `metric` and `fact` write into the running cell's output, so that they cost nothing outside
-of a run and are kept in the notebook in any case; the run's record takes them from there.
-"""
+"""The verbs on runs as Python functions: train, runs, run, schedule."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,10 +19,6 @@ from mlops_jupyter.notebook.run_views import (
     sweep_view,
 )
 from mlops_jupyter.types import InvalidRequest, NotFound, Resources
-
-METRIC_MIME = "application/vnd.mlops-jupyter.metric+json"
-DATA_MIME = "application/vnd.mlops-jupyter.data+json"
-FACT_MIME = "application/vnd.mlops-jupyter.fact+json"
 
 
 def train(
@@ -288,39 +278,6 @@ def delete_schedule(name: str) -> ScheduleList:
     return ScheduleList(hub.schedules())
 
 
-def metric(name: str, value: float, step: int | None = None) -> None:
-    """Say what this run measured: shown with it, and compared in a sweep."""
-    number = float(value)
-    said = {"name": name, "value": number if math.isfinite(number) else None, "step": step}
-    _publish(METRIC_MIME, said, f"{name} = {number:.6g}")
-
-
-def data(source: Any, name: str = "data") -> Any:
-    """Say what data this run reads, and return it: a frame, an array, or the path of a file.
-
-    The record gets its SHA-256 over every value, its rows and its columns.
-    """
-    from mlops_jupyter.registry import digest_data
-
-    digest = digest_data(Path(source) if isinstance(source, str | os.PathLike) else source)
-    said = {
-        "name": name,
-        "sha256": digest.sha256,
-        "rows": digest.rows,
-        "columns": digest.columns,
-        "path": str(Path(source).absolute()) if isinstance(source, str | os.PathLike) else None,
-        "schema": _schema(source),
-    }
-    shape = f", {digest.rows} rows" if digest.rows is not None else ""
-    _publish(DATA_MIME, said, f"{name}: sha256 {digest.sha256[:12]}{shape}")
-    return source
-
-
-def fact(key: str, value: Any) -> None:
-    """Say something that belongs into this run's record."""
-    _publish(FACT_MIME, {"key": key, "value": value}, f"{key}: {value}")
-
-
 def run_options(
     *,
     cpus: float = 1.0,
@@ -343,23 +300,6 @@ def _dimension(name: str, values: Any) -> str:
     if isinstance(values, str):
         return f"{name}={values}"
     return f"{name}={','.join(json.dumps(value) for value in values)}"
-
-
-def _schema(source: Any) -> dict[str, str] | None:
-    types = getattr(source, "dtypes", None)
-    if types is None or not hasattr(types, "items"):
-        return None
-    return {str(column): str(kind) for column, kind in list(types.items())[:500]}
-
-
-def _publish(mime: str, said: Mapping[str, Any], text: str) -> None:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    if not InteractiveShell.initialized():
-        return
-    from IPython.display import display
-
-    display({mime: dict(said), "text/plain": text}, raw=True)
 
 
 def _silent(_view: Any) -> None:

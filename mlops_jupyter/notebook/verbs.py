@@ -15,12 +15,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_jupyter.notebook.audit import Audit
 from mlops_jupyter.notebook.connection import connected, connecting
 from mlops_jupyter.notebook.live import Progress, Working, watched
 from mlops_jupyter.notebook.models import (
+    check_source,
     model_ref,
     move_alias,
     resolve,
@@ -63,9 +65,10 @@ audit = Audit()
 
 def register(
     name: str,
-    model: Any,
+    model: Any = None,
     input_example: Any = None,
     *,
+    worker: str | Path | None = None,
     alias: str | None = None,
     target: Any = None,
     data: Any = None,
@@ -82,6 +85,8 @@ def register(
     ----------
     input_example
         Rows as the model takes them; its signature is inferred from them.
+    worker
+        In place of `model`: the folder of a program in any language, with a ``worker.toml``.
     alias
         Alias that moves to the new version, such as ``challenger``.
     target, data
@@ -89,8 +94,10 @@ def register(
     params, metrics, tags
         Written to MLflow.
     options
-        As for `mlops_jupyter.registry.register`: `flavor`, `environment`, `code_paths` …
+        As for `mlops_jupyter.registry.register`: `flavor`, `environment`, `code_paths` …; for a
+        worker `signature` as text, or `output_example`.
     """
+    check_source(model, worker, target, options)
     tell = on_progress or _silent
     check_name(name, "model name")
     coming = connecting()
@@ -100,16 +107,18 @@ def register(
     from mlops_jupyter import registry
     from mlops_jupyter.registry.quiet import quiet
 
+    if worker is None:
+        save = partial(registry.register, name, model, input_example, target=target)
+        doing = "saving the model, loading it back, trying it"
+    else:
+        save = partial(registry.register_worker, name, worker, input_example=input_example)
+        doing = "saving the folder, starting its program, trying it"
     with quiet():
-        tell(Working(f"Registering {name}: saving the model, loading it back, trying it"))
+        tell(Working(f"Registering {name}: {doing}"))
     with warnings.catch_warnings():
         advice = _collect_advice(registry.ModelAdvice)
-        version = registry.register(
-            name,
-            model,
-            input_example,
+        version = save(
             alias=alias,
-            target=target,
             data=data,
             params=params,
             metrics=metrics,
@@ -124,7 +133,7 @@ def register(
         error.fix = f"{error.fix} {version.ref} is registered: deploy it once that is mended."
         raise
     if os.environ.get("MLOPS_JUPYTER_RUN"):
-        from mlops_jupyter.notebook.training import fact
+        from mlops_jupyter.notebook.run_facts import fact
 
         fact("model", catalogued.ref)
     return VersionView(catalogued, advice, metrics)

@@ -19,6 +19,7 @@ from mlops_jupyter.types import EndpointStatus, ModelVersion
 if TYPE_CHECKING:
     from mlops_jupyter.client import Hub, HubInfo, Verification, WhoAmI
     from mlops_jupyter.notebook.controls.shown import Controls
+    from mlops_jupyter.pipelines import Part
 
 T = TypeVar("T")
 VIEW_MIME = "application/vnd.mlops-jupyter.view+json"
@@ -60,8 +61,26 @@ class Pasteable(str):
         return str(block(self))
 
 
-class EndpointView(View):
+class Joinable:
+    """What can stand left and right of ``>>`` in a pipeline."""
+
+    def __rshift__(self, other: Any) -> Part:
+        from mlops_jupyter.pipelines import as_part
+
+        joined: Part = as_part(self) >> other
+        return joined
+
+    def __rrshift__(self, other: Any) -> Part:
+        from mlops_jupyter.pipelines import as_part
+
+        joined: Part = as_part(other) >> as_part(self)
+        return joined
+
+
+class EndpointView(Joinable, View):
     """An endpoint: what it is doing (`status`), and how to call it.
+
+    Endpoints joined by ``>>`` make a pipeline; see `mlops_jupyter.pipeline`.
 
     Attributes
     ----------

@@ -12,6 +12,7 @@ from mlops_jupyter.registry.registry import (
     versions,
 )
 from mlops_jupyter.registry.store import tracking_uri
+from mlops_jupyter.registry.worker import register_worker
 
 __all__ = [
     "DataDigest",
@@ -21,6 +22,7 @@ __all__ = [
     "digest_data",
     "models",
     "register",
+    "register_worker",
     "resolve",
     "set_alias",
     "tracking_uri",

@@ -61,11 +61,18 @@ def save(
     """
     from mlflow.models import Model, ModelSignature
 
+    if flavour.arrays and example is not None and hasattr(example.data, "iloc"):
+        raise InvalidInput(
+            f"A model of {flavour.name} takes arrays, and its input example is a table.",
+            reason="MLflow's flavour knows signatures of tensors only.",
+            fix="Pass the array that the model takes: input_example=X.to_numpy('float32').",
+            code="example_not_array",
+        )
     module, usual = _library(flavour, options)
     chosen = _options(flavour, module, options)
     signature = chosen.pop("signature", None)
     if signature is None and example is not None:
-        signature = ModelSignature(inputs=example.inputs, params=_params_schema(example))
+        signature = ModelSignature(inputs=example.inputs, params=params_schema(example))
     description = Model()
     arguments = {
         **chosen,
@@ -82,7 +89,9 @@ def save(
         arguments["pip_requirements"] = [*usual, *named]
     _write(flavour, module, model, arguments)
     if pins:
-        _add_requirements(folder, model)
+        # Keras names itself only; what it runs on is in no pickle
+        backend = description.flavors.get("keras", {}).get("keras_backend")
+        _add_requirements(folder, _modules(folder, model) | ({backend} if backend else set()))
     artifact = Artifact(folder, description)
     if "python_function" not in description.flavors:
         raise InvalidInput(
@@ -93,7 +102,7 @@ def save(
             code="not_a_model",
         )
     if example is not None:
-        _complete_signature(artifact, example)
+        complete_signature(artifact, example)
     (folder / ENVIRONMENT_FILE).write_text(frozen)
     for cache in list(folder.rglob("__pycache__")):
         shutil.rmtree(cache, ignore_errors=True)
@@ -141,7 +150,8 @@ def _options(flavour: Flavour, module: Any, given: Mapping[str, Any]) -> dict[st
     return {**usual, **given}
 
 
-def _params_schema(example: Example) -> Any:
+def params_schema(example: Example) -> Any:
+    """Schema of the example's params; None without any."""
     if example.params is None:
         return None
     from mlflow.models import infer_signature
@@ -168,6 +178,8 @@ def _write(flavour: Flavour, module: Any, model: Any, arguments: dict[str, Any])
 
 def _save(flavour: Flavour, module: Any, arguments: dict[str, Any]) -> None:
     try:
+        # the flavour keras writes the example before it makes the folder
+        Path(arguments["path"]).mkdir()
         module.save_model(**arguments)
     except (InvalidInput, InvalidRequest, MemoryError):
         raise
@@ -195,11 +207,11 @@ def _modules(folder: Path, model: Any) -> set[str]:
     return {name.partition(".")[0] for name in named} - {"builtins", "__main__"}
 
 
-def _add_requirements(folder: Path, model: Any) -> None:
+def _add_requirements(folder: Path, modules: set[str]) -> None:
     """Add to ``requirements.txt`` and ``conda.yaml`` what the model needs besides its library."""
     import yaml
 
-    needed = _modules(folder, model) | {"numpy", "pandas"}
+    needed = modules | {"numpy", "pandas"}
     pinned = distributions.pinned(needed - {"mlflow", "mlops_jupyter"})
 
     path = folder / "requirements.txt"
@@ -235,11 +247,20 @@ def _own_code(modules: set[str]) -> list[str]:
     return code
 
 
-def _complete_signature(artifact: Artifact, example: Example) -> None:
-    """Fill in the outputs, from what the loaded copy answers to the example."""
+def complete_signature(artifact: Artifact, example: Example | None) -> None:
+    """Load the saved copy; fill in the outputs, from what it answers to the example.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be loaded, or cannot predict the example.
+    """
     from mlflow.models import ModelSignature, infer_signature
 
-    outputs = _predict(artifact.folder, example)
+    loaded = _load(artifact.folder)
+    if example is None:
+        return
+    outputs = _predict(loaded, example)
     signature = artifact.description.signature
     if signature is None or signature.outputs is not None:
         return
@@ -254,11 +275,11 @@ def _complete_signature(artifact: Artifact, example: Example) -> None:
     )
 
 
-def _predict(folder: Path, example: Example) -> Any:
+def _load(folder: Path) -> Any:
     import mlflow.pyfunc
 
     try:
-        loaded = mlflow.pyfunc.load_model(str(folder))
+        return mlflow.pyfunc.load_model(str(folder))
     except Exception as error:
         raise InvalidInput(
             "The saved model cannot be loaded again.",
@@ -266,6 +287,9 @@ def _predict(folder: Path, example: Example) -> Any:
             fix="Give what it needs by code_paths=[...], or install that as a package.",
             code="model_not_loadable",
         ) from error
+
+
+def _predict(loaded: Any, example: Example) -> Any:
     try:
         return loaded.predict(example.data, params=example.params)
     except Exception as error:

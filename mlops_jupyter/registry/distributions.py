@@ -101,6 +101,35 @@ def pinned(modules: Iterable[str]) -> list[str]:
     return sorted(f"{name}=={known[name]}" for name in names if name is not None)
 
 
+def unmet(requirements: Iterable[str]) -> list[str]:
+    """Lines of pip's requirements format that what is installed here does not satisfy, as given.
+
+    MLflow's own are left out: it loads what its other versions saved.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    known = installed()
+    found = []
+    for line in requirements:
+        text = re.sub(r"(^|\s)#.*$", "", line).strip()
+        if not text:
+            continue
+        try:
+            wanted = Requirement(text)
+        except InvalidRequirement:
+            # a file, an address or an option: nothing that a version tells
+            found.append(text)
+            continue
+        if normalised(wanted.name) in ("mlflow", "mlflow-skinny"):
+            continue
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        version = known.get(normalised(wanted.name))
+        if version is None or not wanted.specifier.contains(version, prereleases=True):
+            found.append(text)
+    return found
+
+
 def pickled_modules(folder: Path) -> set[str]:
     """Loaded modules that the pickles in `folder` name, found without unpickling anything."""
     found: set[str] = set()

@@ -26,6 +26,8 @@ class Flavour:
         Modules (dotted prefixes) whose classes it saves.
     options
         Options that we set unless the caller does, where MLflow's own default does not serve.
+    arrays
+        Its signatures are of tensors only.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Flavour:
     argument: str
     roots: tuple[str, ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
+    arrays: bool = False
 
 
 # cloudpickle: MLflow's default, skops, refuses every tree model unless each type is named, loads a
@@ -47,8 +50,8 @@ FLAVOURS: tuple[Flavour, ...] = (
     Flavour("catboost", "mlflow.catboost", "cb_model", ("catboost",)),
     Flavour("pmdarima", "mlflow.pmdarima", "pmdarima_model", ("pmdarima",)),
     Flavour("prophet", "mlflow.prophet", "pr_model", ("prophet",)),
-    Flavour("keras", "mlflow.keras", "model", ("keras",)),
-    Flavour("tensorflow", "mlflow.tensorflow", "model", ("tensorflow",)),
+    Flavour("keras", "mlflow.keras", "model", ("keras",), arrays=True),
+    Flavour("tensorflow", "mlflow.tensorflow", "model", ("tensorflow",), arrays=True),
     Flavour(
         "sentence_transformers", "mlflow.sentence_transformers", "model", ("sentence_transformers",)
     ),
@@ -137,10 +140,10 @@ def _of_path(path: Path) -> Flavour:
     if path.suffix in (".py", ".ipynb") and path.is_file():
         return _BY_NAME["pyfunc"]
     raise InvalidInput(
-        "The path is not that of a model's code.",
-        reason="A model can be given as the path of an existing .py or .ipynb file that calls "
-        "mlflow.models.set_model().",
-        fix="Pass such a file, or the fitted model itself.",
+        "The path is not that of a model.",
+        reason="A model can be given as the path of a folder that MLflow's save_model wrote, or "
+        "of an existing .py or .ipynb file that calls mlflow.models.set_model().",
+        fix="Check the path and the working directory, or pass the fitted model itself.",
         code="not_a_model",
     )
 

@@ -18,10 +18,14 @@ _ANNOUNCEMENTS = (
     # the signature is inferred from the example right after this
     "Failed to infer schema for inputs",
     "Failed to infer schema for outputs",
+    # MLflow names GPU and CPU for every ONNX model, and takes what there is
+    "ONNX model declares execution providers",
 )
 _HINTS = (
     # said in our own words, once, with the columns' names
     "Hint: Inferred schema contains integer column",
+    # programs and pipelines have a signature that says more than an example
+    "An input example was not provided when logging the model",
     # the signature is inferred from the example
     "Add type hints to the `predict` method",
 )

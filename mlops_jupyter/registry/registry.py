@@ -13,10 +13,11 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from mlops_jupyter.registry import artifact, distributions, fetch, publish
+from mlops_jupyter.registry import artifact, distributions, fetch, publish, saved
 from mlops_jupyter.registry.collector import collector_paused
 from mlops_jupyter.registry.data_digest import DataDigest, digest_data
 from mlops_jupyter.registry.examples import take_example
@@ -35,6 +36,7 @@ from mlops_jupyter.types import (
     check_name,
     did_you_mean,
 )
+from mlops_jupyter.workers.signature import parse_signature
 
 _NAMED = 8
 """How many versions an error names."""
@@ -89,8 +91,9 @@ def register(
     name
         The model's name, ``[a-z0-9][a-z0-9._-]{0,62}``.
     model
-        A fitted object of any library that MLflow knows, a ``PythonModel``, a function, or the path
-        of a Python file that calls ``mlflow.models.set_model()``.
+        A fitted object of any library that MLflow knows, a ``PythonModel``, a function, the path
+        of a Python file that calls ``mlflow.models.set_model()``, or the path of a folder that
+        MLflow's ``save_model`` wrote, here or elsewhere; that is registered as it is.
     input_example
         Data as the model takes it, as much as there is; ``(data, params)`` for a model with
         parameters. The signature is inferred from it, and five rows of it are stored.
@@ -104,13 +107,14 @@ def register(
         The training data, for its digest; `input_example` if not given. Also a path.
     environment
         Where the model will run: in this ``kernel``'s interpreter, or in a ``locked`` environment
-        made from its requirements.
+        made from its requirements. A saved model for a ``locked`` one need not load here.
     user_ns
         The notebook's variables, for the notebook's path in VS Code.
     flavor
         MLflow's flavour, when the one found from the type is not wanted.
     options
-        Options of the flavour's ``save_model``, such as ``signature``, ``code_paths``,
+        Options of the flavour's ``save_model``, such as ``signature`` (MLflow's, or as text:
+        ``text: string -> label: string``), ``code_paths``,
         ``extra_pip_requirements`` or scikit-learn's ``pyfunc_predict_fn``.
 
     Raises
@@ -128,38 +132,52 @@ def register(
         raise InvalidRequest(
             f"There is no environment {ascii(environment)[:40]}.", fix="One of: kernel, locked."
         )
-    flavour = find_flavour(model, flavor)
-    _check_input(input_example, options)
+    if isinstance(options.get("signature"), str):
+        options["signature"] = _signature(options["signature"])
+    frozen = distributions.freeze()
+    source = saved.saved_folder(model)
+    if source is None:
+        flavour = find_flavour(model, flavor)
+        _check_input(input_example, options)
+        save = partial(artifact.save, flavour, model, options=options, frozen=frozen)
+    else:
+        given = options if flavor is None else {**options, "flavor": flavor}
+        save = partial(saved.take, source, options=given, environment=environment)
     with quiet(), ExitStack() as undo:
         store = open_store()
         example = (
             None
             if input_example is None
-            else take_example(input_example, target, keep_lists=flavour.name == "pyfunc")
+            else take_example(
+                input_example, target, keep_lists=source is None and flavour.name == "pyfunc"
+            )
         )
         digest = _digest(input_example if data is None else data, target)
-        frozen = distributions.freeze()
         temporary = undo.enter_context(
             tempfile.TemporaryDirectory(prefix=".saving-", dir=working_folder())
         )
-        saved = artifact.save(
-            flavour, model, example, Path(temporary) / "model", options=options, frozen=frozen
-        )
+        written = save(example, Path(temporary) / "model")
         lineage = trace_lineage(frozen=frozen, data=digest, user_ns=user_ns)
         version = publish.publish(
             store,
             name,
-            saved,
+            written,
             publish.Facts(
                 lineage=lineage,
-                environment=_environment(environment, frozen, saved.folder),
+                environment=_environment(environment, frozen, written.folder),
                 params=params or {},
                 metrics=metrics or {},
                 tags=tags or {},
                 description=description,
             ),
         )
-        return version if alias is None else _with_alias(store, version, alias)
+        return version if alias is None else with_alias(store, version, alias)
+
+
+def _signature(text: str) -> Any:
+    from mlflow.models import ModelSignature
+
+    return ModelSignature.from_dict(parse_signature(text))
 
 
 def _check_input(input_example: Any, options: Mapping[str, Any]) -> None:
@@ -182,7 +200,8 @@ def _digest(data: Any, target: Any) -> DataDigest | None:
     return digest_data(data, None if isinstance(target, str) else target)
 
 
-def _with_alias(store: Store, version: ModelVersion, alias: str) -> ModelVersion:
+def with_alias(store: Store, version: ModelVersion, alias: str) -> ModelVersion:
+    """The version, once `alias` means it; an error says that the version itself is there."""
     try:
         store.call("set_registered_model_alias", version.model, alias, str(version.version))
     except MlopsError as error:

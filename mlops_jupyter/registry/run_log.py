@@ -33,6 +33,7 @@ from mlops_jupyter.registry.run_entities import (
 )
 from mlops_jupyter.registry.store import Store, open_store, working_folder
 from mlops_jupyter.types import Conflict, InvalidRequest, NotFound
+from mlops_jupyter.types.artifact import check_artifact_name
 
 MAX_LOG_BYTES = 5 << 20
 """Of a log, the end is kept."""
@@ -83,7 +84,7 @@ def log_run(run: Said, folder: str) -> dict[str, Any]:
         run_id = chosen.info.run_id
         _write_facts(store, chosen, run, Path(folder))
         _link_models(store, chosen, run, made)
-        _write_files(store, run_id, Path(folder))
+        _write_files(store, run_id, run, Path(folder))
         _close(store, run, run_id, made)
         metrics = store.call("get_run", run_id).data.metrics
     finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
@@ -231,12 +232,17 @@ def _link_models(store: Store, chosen: Any, run: Said, made: Iterable[Any]) -> N
             store.call("log_outputs", run_id, models=[LoggedModelOutput(model, step=0)])
 
 
-def _write_files(store: Store, run_id: str, folder: Path) -> None:
+def _write_files(store: Store, run_id: str, run: Said, folder: Path) -> None:
     """Copies, because the input cannot be written over when this is done a second time."""
     with tempfile.TemporaryDirectory(prefix=".logging-", dir=working_folder()) as staged:
         for name in (*_ARTIFACTS, *_LOGS):
             with suppress(FileNotFoundError):
                 _stage(folder / name, Path(staged) / name)
+        for kept in (run.get("record") or {}).get("artifacts") or ():
+            target = Path(staged) / "artifacts" / check_artifact_name(kept["name"])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                _stage(folder / "artifacts" / kept["sha256"], target)
         if any(Path(staged).iterdir()):
             store.call("log_artifacts", run_id, staged)
 

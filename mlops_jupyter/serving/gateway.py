@@ -132,7 +132,7 @@ class Gateway:
         prediction = self._begin(exchange, match)
         try:
             self._admit(prediction)
-            route = prediction.route = self._route(match.endpoint)
+            route = prediction.route = self.route(match.endpoint)
             served = prediction.served = route.choose(match.version)
             if len(request.body) > LARGE_BODY_BYTES:
                 self._spawn(self._predict_large(prediction, route, served))
@@ -163,7 +163,7 @@ class Gateway:
         deadline = prediction.started + route.spec.limits.deadline_seconds
         for shadow in route.shadows:
             self._shadow(prediction, shadow)
-        served.pool.submit(Call(inputs, deadline, prediction.done))
+        served.pool.submit(Call(inputs, deadline, prediction.done, origin=prediction))
 
     def refuse(self, exchange: Exchange, error: MlopsError) -> None:
         """Answer a request whose body was too large or too slow; a prediction is recorded."""
@@ -207,9 +207,10 @@ class Gateway:
             return
         assert origin.route is not None
         deadline = origin.started + origin.route.spec.limits.deadline_seconds
-        served.pool.submit(Call(inputs, deadline, shadow.done))
+        served.pool.submit(Call(inputs, deadline, shadow.done, origin=shadow))
 
-    def _route(self, name: str) -> Route:
+    def route(self, name: str) -> Route:
+        """How calls of an endpoint go now; raise NotFound when nothing answers for it."""
         route = self._routes.get(name)
         if route is not None:
             return route
@@ -285,7 +286,7 @@ class Gateway:
                 content_type="text/plain; version=0.0.4; charset=utf-8",
             )
         authorise(caller, "invoke", match.endpoint)
-        route = self._route(match.endpoint)
+        route = self.route(match.endpoint)
         served = route.choose(match.version)
         if match.kind == "ready":
             ready = bool(served.pool.ready_count) or not served.pool.desired

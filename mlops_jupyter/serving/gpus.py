@@ -116,6 +116,13 @@ class GpuInventory:
             self._claimed.update(taken)
             return taken
 
+    def reclaim(self, indices: Iterable[int]) -> tuple[int, ...]:
+        """Take the very devices that something has which an earlier hub had started."""
+        taken = tuple(indices)
+        with self._lock:
+            self._claimed.update(taken)
+        return taken
+
     def release(self, indices: Iterable[int]) -> None:
         """Give devices back; what was not claimed is ignored."""
         with self._lock:

@@ -34,6 +34,12 @@ _ALLOWED = frozenset(
         "LANGUAGE",
         "LD_LIBRARY_PATH",
         "LOGNAME",
+        # which of its kernels a numeric library takes decides the last digits of an answer
+        "MKL_CBWR",
+        "NPY_DISABLE_CPU_FEATURES",
+        "ONEDNN_MAX_CPU_ISA",
+        "OPENBLAS_CORETYPE",
+        "OPENBLAS_L2_SIZE",
         "PATH",
         "PYTHONHASHSEED",
         "PYTHONPATH",
@@ -43,6 +49,7 @@ _ALLOWED = frozenset(
         "SSL_CERT_FILE",
         "SYSTEMROOT",
         "TEMP",
+        "TF_ENABLE_ONEDNN_OPTS",
         "TMP",
         "TMPDIR",
         "TORCH_HOME",
@@ -98,6 +105,18 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
+
+
+def end_group_with_parent() -> None:
+    """Take the whole process group along when the parent dies (Linux; else nothing).
+
+    `die_with_parent` kills this process alone; this is for one that has started others.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def enter(memory_bytes: int | None, keep: tuple[int, ...], parent: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from time import monotonic
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 
 from mlops_jupyter.audit import Entry, Payload
 from mlops_jupyter.serving import invocations, oip
+from mlops_jupyter.serving.account import TRACEPARENT, Account, Journal, Trace
 from mlops_jupyter.serving.connection import Exchange
 from mlops_jupyter.serving.messages import JSON, Request, error_head
 from mlops_jupyter.serving.recorder import Recorder
@@ -28,6 +30,7 @@ class Prediction:
     """
 
     __slots__ = (
+        "_account",
         "caller",
         "exchange",
         "match",
@@ -58,6 +61,25 @@ class Prediction:
         self.served: ServedVersion | None = None
         self.options: Any = None
         self.rows = 0
+        self._account: Account | None = None
+
+    def account(self) -> Account:
+        """On whose account a pipeline calls its steps for this call."""
+        if self._account is None:
+            assert self.caller is not None
+            headers = self.request.headers
+            run = os.urandom(16).hex()
+            claimed = headers.get(b"x-request-id")
+            self._account = Account(
+                self.caller,
+                self.request.peer.address,
+                Trace.begin(headers.get(TRACEPARENT)),
+                run,
+                run if claimed is None else claimed[:128].decode("latin-1"),
+                Journal(self.recorder),
+                shadow=self.exchange is None,
+            )
+        return self._account
 
     def decode(self, signature: Signature) -> Inputs:
         """Read and check the body; raises MlopsError."""
@@ -106,6 +128,10 @@ class Prediction:
     def _finish(
         self, status: int, body: bytes, content_type: str, head: bytes, error: MlopsError | None
     ) -> None:
+        account = self._account
+        if account is not None:
+            account.journal.flush()
+            head += b"traceparent: %b\r\n" % account.trace.header
         now = monotonic()
         seconds = now - self.started
         policy = self.route.spec.audit if self.route is not None else _DEFAULT_AUDIT
@@ -121,6 +147,8 @@ class Prediction:
             return
 
         def release(record_id: str | None, index: int, failure: AuditUnavailable | None) -> None:
+            if account is not None:
+                failure = failure or account.journal.lost
             if failure is not None:
                 exchange.reply_error(failure)
                 return
@@ -153,9 +181,7 @@ class Prediction:
         record["client"] = {"peer": request.peer.address}
         if self.exchange is None:
             record["shadow"] = True
-        claimed = request.headers.get(b"x-request-id")
-        if claimed is not None:
-            record["request_id"] = claimed[:128].decode("latin-1")
+        self._add_trace(record)
         if error is not None:
             record["error"] = error.code
             record["error_class"] = getattr(error, "error_class", type(error).__name__)
@@ -168,3 +194,16 @@ class Prediction:
             Payload(request.body, media, keep and caller is not None),
             Payload(body, content_type, keep),
         )
+
+    def _add_trace(self, record: dict[str, Any]) -> None:
+        """Add what links the record with others: the caller's request id, the trace, the run."""
+        headers, account = self.request.headers, self._account
+        claimed = headers.get(b"x-request-id")
+        if account is not None:
+            record["request_id"] = account.request_id
+            record["trace"] = account.trace.to_record()
+            record["pipeline"] = {"run": account.run}
+        elif claimed is not None:
+            record["request_id"] = claimed[:128].decode("latin-1")
+        if account is None and TRACEPARENT in headers:
+            record["trace"] = Trace.begin(headers[TRACEPARENT]).to_record()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import os
 import re
 import sys
 import tempfile
@@ -67,8 +68,15 @@ def use_fast_yaml() -> None:
 
 
 def import_all(modules: Iterable[str]) -> None:
-    """Import modules by name; raises ImportError for the first that cannot be."""
-    for name in modules:
+    """Import modules by name; raises ImportError for the first that cannot be.
+
+    A name may be ``keras@jax``: Keras takes its backend from a variable, and tries TensorFlow
+    without one, also where it is not installed.
+    """
+    for module in modules:
+        name, _, backend = module.partition("@")
+        if backend:
+            os.environ.setdefault("KERAS_BACKEND", backend)
         importlib.import_module(name)
 
 

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, Protocol, cast
 
 from mlops_jupyter.serving import frames
+from mlops_jupyter.serving.account import Origin
 from mlops_jupyter.serving.tensors import Inputs, Outputs, Tensor
 from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.types import MlopsError, ModelError, Unavailable, WorkerDied
@@ -49,13 +50,14 @@ class Call:
     """One prediction on its way: its data, until when it may take, and who gets the answer.
 
     `done` is called exactly once, with the outputs and the batch's predict time in microseconds,
-    or with an error and 0.
+    or with an error and 0. `origin` says on whose account it is made.
     """
 
     inputs: Inputs
     deadline: float
     done: Callable[[Outputs | MlopsError, int], None]
     solo: bool = False
+    origin: Origin | None = None
 
 
 class Replica(asyncio.Protocol):
@@ -235,12 +237,15 @@ class Replica(asyncio.Protocol):
         )
 
 
+_SEE_TRACEBACK = "Call the model in the notebook with the same data to see the whole traceback."
+
+
 def _model_error(header: dict[str, Any]) -> ModelError:
     name = str(header.get("error_class") or "Exception")
     error = ModelError(
         "The model raised an error." if header.get("phase") != "load" else "The model cannot load.",
         reason=f"{name}: {header.get('message') or ''}".strip(),
-        fix="Call the model in the notebook with the same data to see the whole traceback.",
+        fix=str(header.get("fix") or _SEE_TRACEBACK),
         code="model_error" if header.get("phase") != "load" else "load_failed",
     )
     error.error_class = name  # type: ignore[attr-defined]

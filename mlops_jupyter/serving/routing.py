@@ -12,7 +12,7 @@ from random import random
 from typing import Any, Literal
 
 from mlops_jupyter.access import on_behalf_of
-from mlops_jupyter.serving.pool import Pool
+from mlops_jupyter.serving.backend import Backend
 from mlops_jupyter.serving.signature import Signature
 from mlops_jupyter.serving.telemetry import EndpointMeter
 from mlops_jupyter.types import (
@@ -90,7 +90,7 @@ class ServedVersion:
 
     version: ModelVersion
     signature: Signature
-    pool: Pool
+    pool: Backend
 
 
 @dataclass

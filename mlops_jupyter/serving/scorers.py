@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import socket
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,21 @@ class Loaded:
     outputs: list[dict[str, Any]]
     names: Sequence[str]
     example: tuple[Header, memoryview] | None = None
+
+    @property
+    def path(self) -> str:
+        """The scorer's way."""
+        return self.scorer.path
+
+    def score(self, header: Header, body: memoryview) -> Any:
+        """Answer one PREDICT frame."""
+        return self.scorer(header, body)
+
+    def attend(self, sock: socket.socket) -> None:
+        """Nothing is going on while no frame is there."""
+
+    def stop(self) -> None:
+        """The model ends with its process."""
 
     def proof(self) -> dict[str, Any]:
         """What `load` needs to not prove it again, as JSON values; empty for pyfunc's own way."""

@@ -18,12 +18,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops_jupyter.serving import frames
+from mlops_jupyter.workers import FLAVOR
 
 if TYPE_CHECKING:
-    from mlops_jupyter.serving.scorers import Loaded
     from mlops_jupyter.serving.tensors import Outputs
 
 MAX_MESSAGE = 2048
@@ -76,6 +76,44 @@ class WorkerSpec:
         return cls(**{**values, "gpus": tuple(values.get("gpus") or ())})
 
 
+class Loaded(Protocol):
+    """A model that answers: one of Python (`scorers.py`), or a program (`bridge.py`).
+
+    Attributes
+    ----------
+    path
+        Which way it is called, e.g. ``sklearn-matrix``.
+    batchable
+        Whether rows of several calls may be stacked.
+    outputs
+        Name, datatype and shape (-1 for the rows) of what it answers; empty if unknown.
+    """
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+
+    @property
+    def batchable(self) -> bool: ...  # noqa: D102
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]: ...  # noqa: D102
+
+    def score(self, header: dict[str, Any], body: memoryview) -> Any:
+        """Answer one PREDICT frame; raises whatever the model raises."""
+
+    def pack(self, result: Any) -> Outputs:
+        """What `score` returned, as outputs."""
+
+    def proof(self) -> dict[str, Any]:
+        """What spares a later worker of the same version some work; may be empty."""
+
+    def attend(self, sock: socket.socket) -> None:
+        """Called before each wait for a frame on `sock`; may wait there for it."""
+
+    def stop(self) -> None:
+        """Called once at the end."""
+
+
 class WrongRowCount(ValueError):
     """A batchable model returned another number of rows than it was given."""
 
@@ -90,9 +128,10 @@ class Channel:
         self._owner = os.getpid()
         self._waiting: list[frames.Frame] = []
 
-    def receive(self) -> frames.Frame | None:
-        """The next frame; None at the end of the socket."""
+    def receive(self, attend: Callable[[socket.socket], None]) -> frames.Frame | None:
+        """The next frame; None at the end of the socket. `attend` is called before each wait."""
         while not self._waiting:
+            attend(self._sock)
             data = self._sock.recv(_RECEIVE)
             if not data:
                 return None
@@ -137,32 +176,39 @@ def serve(
             frames.READY,
             {
                 "pid": os.getpid(),
-                "path": loaded.scorer.path,
+                "path": loaded.path,
                 "load_ms": round((perf_counter() - started) * 1e3, 3),
                 "batchable": loaded.batchable,
                 "outputs": loaded.outputs,
             },
         )
         on_ready(loaded)
-        while (frame := channel.receive()) is not None and frame.kind != frames.STOP:
-            if frame.kind == frames.PREDICT:
-                _answer(channel, loaded, frame)
+        try:
+            while (frame := channel.receive(loaded.attend)) and frame.kind != frames.STOP:
+                if frame.kind == frames.PREDICT:
+                    _answer(channel, loaded, frame)
+        finally:
+            loaded.stop()
     except (BrokenPipeError, ConnectionResetError):
         pass  # nobody is there any more
     return 0
 
 
 def _load(spec: WorkerSpec, proof: Mapping[str, Any] | None) -> Loaded:
-    from mlops_jupyter.serving.scorers import load
+    if FLAVOR in spec.flavors:
+        from mlops_jupyter.serving import bridge
 
-    return load(spec, proof)
+        return bridge.load(spec)
+    from mlops_jupyter.serving import scorers
+
+    return scorers.load(spec, proof)
 
 
 def _answer(channel: Channel, loaded: Loaded, frame: frames.Frame) -> None:
     header = frame.header
     try:
         started = perf_counter()
-        result = loaded.scorer(header, frame.body)
+        result = loaded.score(header, frame.body)
         predict_us = int((perf_counter() - started) * 1e6)
         outputs = loaded.pack(result)
         if loaded.batchable:
@@ -198,7 +244,7 @@ def _check_rows(outputs: Outputs, rows: int) -> None:
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An error's class and its message, cut."""
+    """An error's class and its message, cut; the fix that it brings along, if it does."""
     try:
         message = str(error)
     except BaseException:
@@ -208,7 +254,11 @@ def describe(error: BaseException) -> dict[str, str]:
         message = encoded[: MAX_MESSAGE - 3].decode("utf-8", "ignore") + "…"
     else:
         message = encoded.decode()
-    return {"error_class": type(error).__name__, "message": message}
+    name = getattr(error, "error_class", None)  # a program's own word for its error
+    name = name if isinstance(name, str) else type(error).__name__
+    described = {"error_class": name, "message": message}
+    fix = getattr(error, "fix", None)
+    return {**described, "fix": fix} if isinstance(fix, str) and fix else described
 
 
 def _show(error: BaseException) -> None:

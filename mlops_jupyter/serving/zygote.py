@@ -24,6 +24,7 @@ from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.serving.workerlog import tail
 from mlops_jupyter.serving.zygote_process import EVENT, REQUEST
 from mlops_jupyter.types import Unavailable
+from mlops_jupyter.workers import FLAVOR
 
 START_SECONDS = 180.0
 """Longest that imports may take; on a cold disk some libraries take a minute."""
@@ -35,7 +36,6 @@ _log = logging.getLogger(__name__)
 _BASE = ("numpy", "pandas", "mlflow.pyfunc", "mlflow.pyfunc.model")
 _LIBRARIES = {
     "catboost": ("catboost",),
-    "keras": ("keras",),
     "lightgbm": ("lightgbm", "sklearn"),
     "onnx": ("onnxruntime",),
     "pmdarima": ("pmdarima",),
@@ -52,9 +52,13 @@ _LIBRARIES = {
 
 def modules_for(flavors: Mapping[str, Any]) -> tuple[str, ...]:
     """What a zygote should have imported for models with these MLflow flavours."""
+    if FLAVOR in flavors:
+        return ("mlops_jupyter.serving.bridge",)
     modules = list(_BASE)
     for name in sorted(flavors):
         modules += _LIBRARIES.get(name, ())
+    if backend := (flavors.get("keras") or {}).get("keras_backend"):
+        modules.append(f"keras@{backend}")
     loader = (flavors.get("python_function") or {}).get("loader_module")
     if isinstance(loader, str) and loader.startswith("mlflow."):
         modules.append(loader)
@@ -308,6 +312,9 @@ class Zygote:
             if not reply.done():
                 reply.set_exception(self._gone())
         for worker in self._workers.values():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                # the zygote, which ends a worker's whole group, is not there to do it
+                os.killpg(worker.pid, signal.SIGKILL)
             worker.kill()
             worker.ended(-signal.SIGKILL)
         self._workers.clear()

@@ -29,7 +29,7 @@ from mlops_jupyter.serving.worker import WorkerSpec, describe, serve
 from mlops_jupyter.serving.workerlog import WorkerLog
 
 if TYPE_CHECKING:
-    from mlops_jupyter.serving.scorers import Loaded
+    from mlops_jupyter.serving.worker import Loaded
 
 REPLY, EVENT, REQUEST = 16, 17, 18
 """Kinds of frames between a hub and its zygotes."""

@@ -26,6 +26,7 @@ from mlops_jupyter.serving.worker import WorkerSpec
 from mlops_jupyter.serving.zygote import Zygote, modules_for
 from mlops_jupyter.types import InvalidRequest, MlopsError, ModelVersion, Unavailable
 from mlops_jupyter.types.scaling import MAX_REPLICAS
+from mlops_jupyter.workers import FLAVOR, check_needs
 
 IDLE_ZYGOTES = 4
 """Zygotes without a worker that are kept; of more, those used longest ago are stopped."""
@@ -123,8 +124,10 @@ class LocalTarget:
         Raises
         ------
         Unavailable
-            This machine has fewer devices.
+            This machine has fewer devices, or not the programs that a worker model needs.
         """
+        if worker := version.flavors.get(FLAVOR):
+            check_needs(worker["worker"], version.ref)
         if gpus:
             self._gpus.check(gpus)
         return LocalSpawner(self, version, gpus)

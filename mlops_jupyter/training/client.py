@@ -11,9 +11,17 @@ from typing import Any
 from nbclient import NotebookClient
 from nbformat import from_dict
 
+from mlops_jupyter.training.artifacts import Artifacts
 from mlops_jupyter.training.kernel import Kernel
 from mlops_jupyter.training.masking import Mask, StreamMask
-from mlops_jupyter.training.outputs import Budget, LastLine, Log, joined, overwritten
+from mlops_jupyter.training.outputs import (
+    OUR_MIME,
+    Budget,
+    LastLine,
+    Log,
+    joined,
+    overwritten,
+)
 
 Tell = Callable[[Mapping[str, Any]], None]
 """Takes an event."""
@@ -21,7 +29,8 @@ Tell = Callable[[Mapping[str, Any]], None]
 MAX_SAID_BYTES = 1 << 16
 """Longest metric, fact or description of data that a cell can make an event of."""
 
-_SAID = {f"application/vnd.mlops-jupyter.{kind}+json": kind for kind in ("metric", "data", "fact")}
+_SAID = {f"{OUR_MIME}{kind}+json": kind for kind in ("metric", "data", "fact")}
+_ARTIFACT = f"{OUR_MIME}artifact+json"
 _IOPUB_SECONDS = 30
 
 
@@ -35,6 +44,7 @@ class Client(NotebookClient):
         channels: Any,
         mask: Mask,
         logs: Mapping[str, Log],
+        artifacts: Artifacts,
         tell: Tell,
     ) -> None:
         super().__init__(
@@ -47,6 +57,7 @@ class Client(NotebookClient):
         self.kc = channels
         self._mask = mask
         self._logs = logs
+        self._artifacts = artifacts
         self._tell = tell
         self._index = 0
         self._begin_cell()
@@ -123,6 +134,8 @@ class Client(NotebookClient):
             said = data[kind]
             if isinstance(said, dict) and len(json.dumps(said)) <= MAX_SAID_BYTES:
                 self._tell({**said, "event": _SAID[kind]})
+        if isinstance(named := data.get(_ARTIFACT), dict):
+            self._artifacts.hear(named)
 
     def _tell_line(self, stream: str, line: str) -> None:
         self._tell({"event": "line", "index": self._index, "stream": stream, "line": line})

@@ -6,13 +6,15 @@ import asyncio
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import from_dict
 
 from mlops_jupyter.training import outputs
+from mlops_jupyter.training.artifacts import Artifacts
 from mlops_jupyter.training.client import Client, Tell
 from mlops_jupyter.training.evidence import Evidence
 from mlops_jupyter.training.kernel import Kernel, KernelNotStarted
@@ -45,6 +47,8 @@ class Engine:
         Where the executed notebook is kept.
     logs
         Where the streams ``stdout`` and ``stderr`` go.
+    artifacts
+        Keeps the files that cells name.
     tell
         Takes the events.
     """
@@ -56,6 +60,7 @@ class Engine:
         *,
         path: Path,
         logs: Mapping[str, outputs.Log],
+        artifacts: Artifacts,
         mask: Mask,
         tell: Tell,
         cell_seconds: float | None,
@@ -64,6 +69,7 @@ class Engine:
         self._runner = runner
         self._path = path
         self._logs = logs
+        self._artifacts = artifacts
         self._mask = mask
         self._tell = tell
         self._cell_seconds = cell_seconds
@@ -137,7 +143,15 @@ class Engine:
         if not await _before(ready, self._asked):
             return self._stopped()
         try:
-            client = Client(nb, self._kernel, ready.result(), self._mask, self._logs, self._tell)
+            client = Client(
+                nb,
+                self._kernel,
+                ready.result(),
+                self._mask,
+                self._logs,
+                self._artifacts,
+                self._tell,
+            )
         except KernelNotStarted as error:
             return self._kernel_ended(error.code, str(error))
         self._tell(
@@ -171,6 +185,9 @@ class Engine:
         self._tell({"event": "cell", "index": index, "state": "running"})
         ended = await self._settle(client, index, cell)
         client.end_cell()
+        if not self._stop:
+            refused = await self._keep_artifacts(index, cell)
+            ended = ended or refused
         known = self._mark(
             index,
             state=_cell_state(ended, self._stop),
@@ -211,18 +228,33 @@ class Engine:
                 timer.cancel()
         return self._stopped(index, cell) if self._stop else None
 
+    async def _keep_artifacts(self, index: int, cell: Any) -> Outcome | None:
+        """Keep the files that the cell has named; one that cannot be is the cell's error."""
+        kept, error = await asyncio.to_thread(self._artifacts.keep)
+        for artifact in kept:
+            self._tell({"event": "artifact", **asdict(artifact)})
+        if error is None:
+            return None
+        name, said = type(error).__name__, self._mask.text(str(error))
+        shown = {"output_type": "error", "ename": name, "evalue": said}
+        cell.outputs.append(from_dict({**shown, "traceback": [f"{name}: {said}"]}))  # type: ignore[no-untyped-call]
+        return self._failed(CellError(index, name, said))
+
     def _cell_failed(self, index: int, cell: Any, exception: CellExecutionError) -> Outcome:
         error = self._error(index, cell) or CellError(
             index,
             self._mask.text(exception.ename)[:_MAX_VALUE],
             self._mask.text(exception.evalue)[:_MAX_VALUE],
         )
-        where = self._named(index)
         if error.name == "SystemExit" and error.value in ("", "0", "None"):
-            reason = f"{where} ended the notebook itself; the cells after it were not run."
-            return Outcome("succeeded", "ended_early", reason)
+            reason = f"{self._named(index)} ended the notebook itself; "
+            return Outcome("succeeded", "ended_early", reason + "the cells after it were not run.")
+        return self._failed(error)
+
+    def _failed(self, error: CellError) -> Outcome:
         said = f"{error.name}: {error.value}" if error.value else error.name
-        return Outcome("failed", "cell_failed", f"{where} failed: {said}", error=error)
+        reason = f"{self._named(error.cell)} failed: {said}"
+        return Outcome("failed", "cell_failed", reason, error=error)
 
     def _kernel_ended(self, code: str, reason: str) -> Outcome:
         returncode = self._kernel.returncode

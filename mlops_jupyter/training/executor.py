@@ -24,6 +24,7 @@ from mlops_jupyter.training.processes import RUN_VARIABLE, die_with_parent, offe
 from mlops_jupyter.training.task import Task
 from mlops_jupyter.training.verdict import Outcome
 from mlops_jupyter.types import InvalidRequest, MlopsError, RunSpec
+from mlops_jupyter.types.artifact import ARTIFACTS_VARIABLE
 
 # papermill imports these for stores that a run does not use and for a check that notebooks do not
 # need, at a cost of 1 s; each import is optional there
@@ -94,8 +95,8 @@ class Executor:
             self._spec, os.environ, self._folder.environment(), self._task.secrets
         )
         environment[RUN_VARIABLE] = self._folder.run_id
-        folder = self._spec.folder or str(Path(self._spec.notebook).parent)
-        return Kernel(name, folder, environment, Path(self._task.channels))
+        environment[ARTIFACTS_VARIABLE] = str(self._folder.artifacts)
+        return Kernel(name, working_folder(self._spec), environment, Path(self._task.channels))
 
     def _execute(self, kernel: Any) -> Outcome:
         for module in NEEDLESS:
@@ -103,20 +104,25 @@ class Executor:
         import papermill  # type: ignore[import-untyped]
         from papermill.engines import papermill_engines  # type: ignore[import-untyped]
 
+        from mlops_jupyter.training import r_translator
+        from mlops_jupyter.training.artifacts import Artifacts
         from mlops_jupyter.training.engine import Engine
         from mlops_jupyter.training.outputs import Log
 
+        artifacts = Artifacts(self._folder.artifacts, Path(working_folder(self._spec)), self._mask)
         engine = Engine(
             kernel,
             self._runner,
             path=self._folder.output,
             logs={"stdout": Log(self._folder.stdout), "stderr": Log(self._folder.stderr)},
+            artifacts=artifacts,
             mask=self._mask,
             tell=self._tell,
             cell_seconds=self._spec.cell_seconds,
         )
         self._listen(engine)
         papermill_engines.register(_ENGINE, engine)
+        r_translator.register()
         try:
             # relative names, because papermill takes braces in a path for parameters of its own
             papermill.execute_notebook(
@@ -139,6 +145,8 @@ class Executor:
                 fix="Open and save it in JupyterLab, and check its parameters.",
                 code="invalid_notebook",
             ) from error
+        finally:
+            artifacts.tidy()
         return engine.outcome
 
     def _listen(self, engine: Any) -> None:
@@ -151,6 +159,11 @@ class Executor:
             loop.add_signal_handler(signal.SIGINT, engine.stop, "SIGINT")
 
         self._runner.run(listen())
+
+
+def working_folder(spec: RunSpec) -> str:
+    """Where the kernel starts: the notebook's own folder unless another was named."""
+    return spec.folder or str(Path(spec.notebook).parent)
 
 
 def kernel_name(notebook: bytes) -> str:

@@ -57,6 +57,7 @@ class RunFolder:
         self.executor_log = path / "executor.log"
         self.supervisor_log = path / "supervisor.log"
         self.result_file = path / "result.json"
+        self.artifacts = path / "artifacts"
         self.supervisor_file = path / "supervisor.json"
         self._spec = path / "spec.json"
         self._environment = path / "environment.json"
@@ -85,6 +86,7 @@ class RunFolder:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = cls(root / run_id)
         folder.path.mkdir(mode=0o700)
+        folder.artifacts.mkdir(mode=0o700)
         folder.input.write_bytes(notebook)
         folder.input.chmod(0o400)
         folder._environment.write_bytes(msgspec.json.encode(dict(environment or {})))

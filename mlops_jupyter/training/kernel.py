@@ -11,11 +11,11 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 
+from mlops_jupyter.training.kernelspec import find_kernel
 from mlops_jupyter.training.processes import die_with_parent
-from mlops_jupyter.types import InvalidRequest, MlopsError, did_you_mean
+from mlops_jupyter.types import InvalidRequest, MlopsError
 
 START_SECONDS = 60.0
 SHUTDOWN_SECONDS = 10.0
@@ -58,17 +58,7 @@ class Kernel:
     def __init__(
         self, name: str, folder: str, environment: Mapping[str, str], channels: Path
     ) -> None:
-        specs = KernelSpecManager()
-        try:
-            spec = specs.get_kernel_spec(name)
-        except (NoSuchKernel, ValueError):
-            known = sorted(specs.find_kernel_specs())
-            raise InvalidRequest(
-                f"There is no kernel {name!r} here.",
-                reason=f"Known are {', '.join(known)}." if known else "None is installed.",
-                fix=did_you_mean(name, known) or "Install it, or choose another with `--kernel`.",
-                code="unknown_kernel",
-            ) from None
+        spec = find_kernel(name)
         if not Path(folder).is_dir():
             raise InvalidRequest(
                 f"The run's working directory {folder} is not there.",
@@ -88,7 +78,6 @@ class Kernel:
         address = {"ip": str(channels / "socket")} if transport == "ipc" else {}
         self.manager = AsyncKernelManager(
             kernel_name=name,
-            kernel_spec_manager=specs,
             transport=transport,
             connection_file=str(channels / "kernel.json"),
             **address,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import mmap
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -37,6 +39,14 @@ class Mask:
         if isinstance(value, (list, tuple)):
             return [self.deep(item) for item in value]
         return value
+
+    def shows_in(self, path: Path) -> bool:
+        """Whether the bytes of a file hold a secret; raises `OSError`."""
+        if self._pattern is None or not path.stat().st_size:
+            return False
+        pattern = re.compile(self._pattern.pattern.encode())
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return pattern.search(data) is not None
 
     def held(self, text: str) -> int:
         """Length of the end of `text` that may be the beginning of a secret."""

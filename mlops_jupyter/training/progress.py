@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mlops_jupyter.types import InvalidRequest
+from mlops_jupyter.types.artifact import MAX_ARTIFACTS, check_artifact_name
 from mlops_jupyter.types.run import CellError, CellProgress, RunStatus
 
 Event = Mapping[str, Any]
@@ -14,6 +17,7 @@ Event = Mapping[str, Any]
 MAX_METRICS = 1000
 MAX_DATA = 100
 MAX_MODELS = 100
+_OF_AN_ATTEMPT = ("artifacts", "data", "facts")
 
 
 def advance(status: RunStatus, event: Event) -> RunStatus:
@@ -27,7 +31,7 @@ def advance(status: RunStatus, event: Event) -> RunStatus:
         return status
     try:
         return change(status, event)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, InvalidRequest):
         return status
 
 
@@ -44,6 +48,7 @@ def _attempt(status: RunStatus, event: Event) -> RunStatus:
         cell=None,
         cells=(),
         metrics={},
+        record={k: v for k, v in status.record.items() if k not in _OF_AN_ATTEMPT},
         error=None,
     )
 
@@ -109,8 +114,15 @@ def _metric(status: RunStatus, event: Event) -> RunStatus:
 
 def _data(status: RunStatus, event: Event) -> RunStatus:
     said = {key: value for key, value in event.items() if key not in ("t", "event")}
-    before = [one for one in status.record.get("data", []) if one.get("name") != said.get("name")]
-    return replace(status, record={**status.record, "data": [*before, said][-MAX_DATA:]})
+    return _with_named(status, "data", said, MAX_DATA)
+
+
+def _artifact(status: RunStatus, event: Event) -> RunStatus:
+    name, sha256, size = check_artifact_name(event["name"]), event["sha256"], int(event["bytes"])
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        return status
+    said = {"name": name, "sha256": sha256, "bytes": size}
+    return _with_named(status, "artifacts", said, MAX_ARTIFACTS)
 
 
 def _retry(status: RunStatus, event: Event) -> RunStatus:
@@ -170,6 +182,12 @@ def _settled(cell: CellProgress, said: Mapping[str, Any] | None) -> CellProgress
     return replace(cell, state="unknown") if cell.state == "running" else cell
 
 
+def _with_named(status: RunStatus, key: str, said: Event, limit: int) -> RunStatus:
+    """Put a named fact into a list of the record; it replaces the one of its name."""
+    before = [one for one in status.record.get(key, []) if one.get("name") != said.get("name")]
+    return replace(status, record={**status.record, key: [*before, said][-limit:]})
+
+
 def _with_cell(
     status: RunStatus, event: Event, change: Callable[[CellProgress], CellProgress]
 ) -> RunStatus:
@@ -191,6 +209,7 @@ _CHANGES: dict[str, Callable[[RunStatus, Event], RunStatus]] = {
     "memory": _memory,
     "metric": _metric,
     "data": _data,
+    "artifact": _artifact,
     "fact": _fact,
     "retry": _retry,
     "end": _end,

@@ -80,8 +80,29 @@ def jitter(name: str, seconds: float) -> float:
 
 def next_start(spec: ScheduleSpec, after: float) -> float | None:
     """Return when a run starts next, jitter included, if nothing keeps it back."""
-    at = next_after(parse(spec.cron), time_zone(spec.time_zone), after)
-    return None if at is None else at + jitter(spec.name, spec.jitter_seconds)
+    offset = jitter(spec.name, spec.jitter_seconds)
+    return next(iter(next_starts(spec.cron, spec.time_zone, offset, after, 1)), None)
+
+
+def next_starts(cron: str, zone: str, offset: float, after: float, count: int) -> tuple[float, ...]:
+    """Return the next times at which a rule starts something, at most `count` of them.
+
+    Parameters
+    ----------
+    zone
+        IANA name of the time zone in which the rule is meant.
+    offset
+        By how many seconds each start is put off (see `jitter`).
+
+    Raises InvalidRequest where the rule or the time zone cannot be read.
+    """
+    rule, place = parse(cron), time_zone(zone)
+    starts: list[float] = []
+    at = next_after(rule, place, after)
+    while at is not None and len(starts) < count:
+        starts.append(at + offset)
+        at = next_after(rule, place, at)
+    return tuple(starts)
 
 
 def decide(
@@ -105,7 +126,7 @@ def decide(
     clock = now - offset
     first, times = due(rule, zone, last_scheduled, clock, MOST_MISSED + 1)
     if first is None or not times:
-        reason = ""
+        reason = _never_in_time(spec)
         if last_scheduled > now:
             reason = "The clock was set back: what was due since then has been started already."
         return Decision(None, (), (), last_scheduled, next_start(spec, last_scheduled), reason)
@@ -118,7 +139,7 @@ def decide(
     if now >= expires:
         reason = f"The start was {clock - latest:.0f} s late; the deadline is {deadline:.0f} s."
         given_up = Skipped(latest, *(kept_back or ("too_late", reason)))
-        return Decision(None, (), (*skipped, given_up), latest, following)
+        return Decision(None, (), (*skipped, given_up), latest, following, _never_in_time(spec))
     if kept_back:
         # it stays due, so what is settled ends before it
         settled = missed[-1] if missed else last_scheduled
@@ -129,19 +150,11 @@ def decide(
     return Decision(latest, replace, skipped, latest, following)
 
 
-def expired(spec: ScheduleSpec, ended: Sequence[tuple[str, bool]]) -> tuple[str, ...]:
-    """Return the ids of the ended runs that its history limits no longer keep.
-
-    Parameters
-    ----------
-    ended
-        Id of a run and whether it succeeded, oldest first.
-    """
-    gone: list[str] = []
-    for kept, succeeded in ((spec.succeeded_history, True), (spec.failed_history, False)):
-        ids = [run for run, success in ended if success == succeeded]
-        gone += ids[: max(len(ids) - kept, 0)]
-    return tuple(gone)
+def _never_in_time(spec: ScheduleSpec) -> str:
+    """A CronJob may have a deadline of 0, too, whose controller then finds no start in time."""
+    if spec.starting_deadline_seconds == 0:
+        return "It starts nothing: a starting deadline of 0 s is over before anything can start."
+    return ""
 
 
 def _kept_back(spec: ScheduleSpec, active: Sequence[str]) -> tuple[SkipCode, str] | None:

@@ -1,8 +1,9 @@
 r"""What papermill writes wrongly when it turns a parameter into code, language by language.
 
 Papermill pastes names as they are and writes every string as Python would escape it, which another
-language reads otherwise: ``\xe9`` is a byte to R and Julia, ``$`` in quotes runs code in Julia and
-PowerShell. Read from ``papermill/translators.py`` of 2.7; what is written rightly is let through.
+language reads otherwise: ``\xe9`` is a byte to Julia, ``$`` in quotes runs code in Julia and
+PowerShell. Read from ``papermill/translators.py`` of 2.7, and for R from `r_translator`; what is
+written rightly is let through.
 """
 
 from __future__ import annotations
@@ -113,9 +114,10 @@ _R = Translation(
         "NA_real_ NA_character_ NA_complex_",
         re.compile(r"([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*"),
     ),
-    # written as \x..: bytes, not characters
-    re.compile(r"[\0\x80-\xff]"),
+    # its translator is ours, and its texts end at a zero byte
+    re.compile(r"\0"),
     _EXACT_IN_DOUBLE,
+    finite=False,
 )
 _JULIA = Translation(
     "Julia",

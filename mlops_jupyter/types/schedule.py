@@ -75,6 +75,8 @@ class ScheduleStatus:
     ----------
     next_at
         The next start; None while suspended, or when the rule never fires.
+    next_starts
+        The next three starts, of which `next_at` is the first.
     last_at, last_run, last_state
         The last time that was due, the run that it started (None where it was skipped), and how
         that run stands.
@@ -89,6 +91,7 @@ class ScheduleStatus:
     created_at: float = 0.0
     created_by: str = ""
     next_at: float | None = None
+    next_starts: tuple[float, ...] = ()
     last_at: float | None = None
     last_run: str | None = None
     last_state: str | None = None

@@ -39,6 +39,11 @@ FORMS = {
         ).encode() + TWO + WORDS,
         ("á", "w"), (("0.5", "é"), ("1.25", "missing")),
     ),
+    "a picture": (
+        json.dumps({"inputs": [tensor("scan", "BYTES", [1], b"....\xff\xd8\xff")]}).encode()
+        + struct.pack("<I", 3) + b"\xff\xd8\xff",
+        ("scan",), (("3 bytes",),),
+    ),
     "an answer of both kinds": (
         json.dumps(
             {"outputs": [tensor("p", "BOOL", [1], b"\1"), tensor("q", "INT8", [1], [7])]}

@@ -19,10 +19,16 @@ def alice(daemon):
 
 
 @pytest.fixture(scope="module")
-def served(daemon, alice, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "1"
-    save(folder, 1.0)
-    alice.deploy("linear", describe(folder, "linear", 1), wait=90)
+def versions(tmp_path_factory):
+    folders = [tmp_path_factory.mktemp("models") / str(number) for number in (1, 2)]
+    for number, folder in enumerate(folders, 1):
+        save(folder, float(number))
+    return [describe(folder, "linear", number) for number, folder in enumerate(folders, 1)]
+
+
+@pytest.fixture(scope="module")
+def served(daemon, alice, versions):
+    alice.deploy("linear", versions[0], wait=90)
     return "linear"
 
 
@@ -43,6 +49,26 @@ def test_a_change_is_recorded_with_both(daemon, alice, served):
     assert {one["actor"]["sub"] for one in found} == {daemon.whoami().subject}
     daemon.scale(served, "fixed:1")
     assert "on_behalf_of" not in newest(daemon, endpoint=served)
+
+
+def test_whose_wish_a_change_was_is_who_changed_the_endpoint_last(daemon, alice, versions):
+    first, second = versions
+    changes = {
+        "deploy": lambda hub: hub.deploy("wished", first, wait=90),
+        "scale": lambda hub: hub.scale("wished", "fixed:1"),
+        "promote": lambda hub: hub.promote("wished", 1),
+        "traffic": lambda hub: hub.traffic("wished", {1: 50, 2: 50}, versions=[second]),
+        "rollback": lambda hub: hub.rollback("wished"),
+        "undeploy": lambda hub: hub.undeploy("wished"),
+    }
+    said = {}
+    for verb, change in changes.items():
+        change(alice)
+        said[verb] = daemon.status("wished").updated_by
+        if verb != "undeploy":
+            daemon.scale("wished", "fixed:1")
+            assert daemon.status("wished").updated_by == daemon.whoami().subject
+    assert said == dict.fromkeys(changes, ALICE["sub"])
 
 
 def test_an_access_is_recorded_with_both(daemon, alice):

@@ -1,9 +1,14 @@
 """Runs in MLflow, and runs that are repeated from their record and compared."""
 
+import json
+import shutil
+import venv
+from pathlib import Path
+
 import pytest
 
 from mlops_jupyter.client.hub import Hub
-from mlops_jupyter.types import Conflict, NotFound
+from mlops_jupyter.types import Conflict, NotFound, Unavailable
 
 from .waiting import until
 
@@ -138,3 +143,40 @@ def test_what_has_not_ended_or_is_not_there_cannot_be_repeated(hub, notebook):
     hub.cancel_run(run.id, wait=60)
     with pytest.raises(NotFound):
         hub.rerun("ffffffffffff")
+
+
+@pytest.fixture
+def changing(tmp_path, monkeypatch):
+    """A hub, and the folder of packages of its kernel ``own``, which a test may change."""
+    venv.create(tmp_path / "env", symlinks=True)
+    (packages,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
+    (packages / "all.pth").write_text(str(Path(pytest.__file__).parent.parent))
+    spec = tmp_path / "jupyter" / "kernels" / "own" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [str(tmp_path / "env" / "bin" / "python"), "-m", "ipykernel_launcher"]
+    said = {"argv": [*argv, "-f", "{connection_file}"], "display_name": "own", "language": "python"}
+    spec.write_text(json.dumps(said))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    hub = Hub.connect(home=tmp_path / "state")
+    yield hub, packages
+    hub.stop()
+
+
+def test_a_package_that_is_gone_is_named_and_nothing_is_started(changing, notebook, tmp_path):
+    hub, packages = changing
+    info = packages / "my_features-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-features\nVersion: 1.0\n")
+    where = {"url": (tmp_path / "features").as_uri(), "dir_info": {}}
+    (info / "direct_url.json").write_text(json.dumps(where))
+    run = hub.run(notebook("1"), kernel="own")
+    run = hub.wait_for_run(run.id, 120)
+    assert run.state == "succeeded", run.reason
+    shutil.rmtree(info)
+    with pytest.raises(Unavailable, match=r"my-features==1\.0 cannot be had any more") as caught:
+        hub.rerun(run.id)
+    assert caught.value.code == "package_gone"
+    assert len(hub.runs().runs) == 1
+    again = hub.wait_for_run(hub.rerun(run.id, "python3").id, 120)
+    verdict = until(lambda: hub.run_status(again.id).record.get("verdict"))
+    assert "environment" in verdict["causes"]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 
 import pytest
 
@@ -233,3 +234,27 @@ def test_a_run_whose_supervisor_is_killed_is_lost_and_its_kernel_ends(own_hub, n
         return False
 
     until(gone)
+
+
+def test_a_run_that_was_started_just_before_its_hub_was_killed_is_not_started_twice(
+    own_hub, notebook, tmp_path
+):
+    go = tmp_path / "go"
+    path = notebook(
+        f"import os, time\nopen({str(tmp_path / 'starts')!r}, 'a').write('once ')\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.05)"
+    )
+    run = own_hub.run(path)
+    until((tmp_path / "starts").exists)
+    os.kill(own_hub.info().pid, signal.SIGKILL)
+    until(lambda: not own_hub.healthy())
+    with sqlite3.connect(own_hub.home / "hub.db") as database:
+        # as if the record of its start had not been written any more
+        said = "UPDATE run SET state = 'queued', status = json_set(status, '$.state', 'queued')"
+        database.execute(said)
+    assert until(lambda: own_hub.run_status(run.id).state) == "running"
+    go.touch()
+    assert own_hub.wait_for_run(run.id, PATIENCE).state == "succeeded"
+    assert (tmp_path / "starts").read_text() == "once "
+    said = own_hub.records(kind="run", limit=50).records
+    assert [record["action"] for record in said].count("run.start") == 1

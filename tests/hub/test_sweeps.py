@@ -58,6 +58,31 @@ def test_no_more_of_its_runs_go_on_at_once_than_asked_for(own_hub, notebook, tmp
     assert own_hub.wait_for_sweep(sweep.id, 180).state == "succeeded"
 
 
+@pytest.fixture
+def one_core(monkeypatch):
+    monkeypatch.setenv("MLOPS_JUPYTER_RUN_CPUS", "1")
+
+
+def test_a_single_run_comes_before_the_rest_of_a_sweep_of_fifty(
+    one_core, own_hub, notebook, tmp_path
+):
+    go = tmp_path / "go"
+    path = notebook(
+        f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)",
+        parameters="lr = 0",
+    )
+    sweep = own_hub.start_sweep(path, ["lr=1..50"], parallel=50)
+    until(lambda: own_hub.runs(sweep=sweep.id, state="running").runs)
+    single = own_hub.run(path)
+    waiting = until(lambda: (s := own_hub.run_status(single.id)).reason and s)
+    assert (waiting.state, waiting.place) == ("queued", 1)
+    places = {run.place for run in own_hub.runs(sweep=sweep.id, state="queued").runs}
+    assert places == set(range(2, 51))
+    own_hub.cancel_sweep(sweep.id)
+    go.touch()
+    assert own_hub.wait_for_run(single.id, 120).state == "succeeded"
+
+
 @pytest.mark.parametrize(
     ("space", "options"),
     [

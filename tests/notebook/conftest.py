@@ -34,7 +34,8 @@ class Kernel:
             if kind == "status" and content["execution_state"] == "idle":
                 break
             if kind == "update_display_data":
-                displays[content["transient"]["display_id"]]["data"] = content["data"]
+                # an earlier cell's picture may still follow its run
+                displays.get(content["transient"]["display_id"], {})["data"] = content["data"]
             elif kind in ("display_data", "execute_result", "error", "stream"):
                 output = {"type": kind, **content}
                 outputs.append(output)

@@ -1,5 +1,7 @@
 """Magics in a real IPython shell: what they take, what they give back, what they leave alone."""
 
+from pathlib import Path
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -40,6 +42,13 @@ def run(shell, code):
     result = shell.run_cell(code)
     result.raise_error()
     return result.result
+
+
+def test_a_saved_model_is_named_by_its_path(shell, called):
+    run(shell, "%register churn --model ./made/elsewhere --env locked")
+    args, options = called["register"]
+    assert args == ("churn", Path("made/elsewhere"), None)
+    assert options["environment"] == "locked"
 
 
 def test_variables_are_taken_by_their_names(shell, called):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mlops_jupyter.notebook.grammar import VERBS, parser_of
-from mlops_jupyter.notebook.parser import expression_in, pairs, split, variable, versions, weights
+from mlops_jupyter.notebook.parser import expression_in, split, variable, versions, weights
 from mlops_jupyter.types import InvalidRequest, ScalingPolicy
 
 
@@ -136,16 +136,6 @@ def test_shadows_are_read_one_by_one_or_by_commas():
 def test_a_wrong_shadow_is_refused(word):
     with pytest.raises(InvalidRequest, match="not a version"):
         versions([word])
-
-
-def test_tags_are_read_and_the_value_may_hold_an_equals_sign():
-    assert pairs(["stage=trial", "query=a=b"]) == {"stage": "trial", "query": "a=b"}
-
-
-@pytest.mark.parametrize("word", ["stage", "=trial"])
-def test_a_wrong_tag_is_refused(word):
-    with pytest.raises(InvalidRequest, match="KEY=VALUE"):
-        pairs([word])
 
 
 def test_a_variable_is_found_by_its_name_or_by_names_joined_with_dots():

@@ -119,6 +119,17 @@ def test_a_repeat_is_compared(hub, notebook):
     assert "identical" in found._repr_html_()
 
 
+def test_a_run_shows_the_files_that_it_has_kept_and_gives_them(magic, notebook):
+    path = notebook("import mlops_jupyter as mj\nmj.artifact(b'0' * 1500, 'model.bin')")
+    run = magic("runs", f"--show {mj.train(path, wait=True).id}")
+    assert "artifacts: model.bin (1.5 kB)" in repr(run)
+    assert "model.bin (1.5 kB)" in run._repr_html_()
+    assert run.artifacts["model.bin"].bytes == 1500
+    assert run.artifact("model.bin") == b"0" * 1500
+    with pytest.raises(NotFound, match=r"model\.bun"):
+        run.artifact("model.bun")
+
+
 def test_names_from_notebooks_are_only_text(hub, notebook):
     run = mj.train(notebook("raise ValueError('<script>alert(1)</script>')"))
     shown = run.wait(check=False)._repr_html_()
@@ -130,3 +141,6 @@ def test_outside_of_a_shell_a_run_says_nothing():
     mj.metric("loss", 1.0)
     mj.fact("seen", True)
     assert mj.data([1, 2], "numbers") == [1, 2]
+    assert mj.artifact(b"abc", "letters") == b"abc"
+    with pytest.raises(NotFound):
+        mj.artifact("nowhere.txt")

@@ -1,6 +1,8 @@
 import importlib.metadata
 import sys
 
+import pytest
+
 from mlops_jupyter.registry import distributions
 
 
@@ -24,3 +26,23 @@ def test_an_old_egg_folder_is_read_too(tmp_path, monkeypatch):
     (tmp_path / "old.egg-info" / "PKG-INFO").write_text("Name: old\nVersion: 0.3\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "missing")])
     assert distributions.installed() == {"old": "0.3"}
+
+
+@pytest.mark.parametrize(
+    ("line", "met"),
+    [
+        ("numpy", True),
+        ("NumPy>=1.20  # arrays", True),
+        ("numpy==0.1", False),
+        ("nosuchpackage", False),
+        ("nosuchpackage; python_version < '3'", True),
+        ("mlflow==1.0", True),
+        ("mlflow-skinny==1.0", True),
+        ("./own-1.0-py3-none-any.whl", False),
+        ("-r more.txt", False),
+        ("", True),
+        ("# numpy==0.1", True),
+    ],
+)
+def test_requirements_are_met_by_what_is_installed(line, met):
+    assert (distributions.unmet([line]) == []) is met

@@ -262,6 +262,13 @@ def test_a_transformer_without_its_tokenizer_is_refused():
         find_flavour(fake("transformers.models.bert.modeling_bert"))
 
 
+@pytest.mark.parametrize("module", ["keras.src.models.model", "tensorflow.python.module.module"])
+def test_a_framework_of_arrays_asks_for_one(module, frame):
+    with pytest.raises(InvalidInput, match="takes arrays") as caught:
+        register("table", fake(module), frame)
+    assert "to_numpy" in caught.value.fix
+
+
 def test_a_flavour_whose_library_is_missing_says_so(frame):
     pytest.importorskip("mlflow")
     with pytest.raises(InvalidRequest, match="not installed") as caught:

@@ -202,6 +202,7 @@ def test_a_secret_reaches_the_kernel_and_nothing_that_is_kept(start: Start) -> N
     assert not any(b"5ecret" in line for line in lines)
     assert run.end()["error"]["value"] == "***"
     eventually(run.folder.html.exists, "HTML")
-    kept = [path.name for path in run.folder.path.iterdir() if b"5ecret" in path.read_bytes()]
+    files = [path for path in run.folder.path.rglob("*") if path.is_file()]
+    kept = [path.name for path in files if b"5ecret" in path.read_bytes()]
     assert kept == []
     assert b"***" in run.folder.stdout.read_bytes()

@@ -13,9 +13,9 @@ from mlops_jupyter.training.schedule import (
     MOST_MISSED,
     Skipped,
     decide,
-    expired,
     jitter,
     next_start,
+    next_starts,
 )
 from mlops_jupyter.types import RunSpec, ScheduleSpec
 
@@ -158,11 +158,16 @@ def test_a_start_in_the_hour_that_spring_skips_does_not_happen_that_day() -> Non
     assert next_start(berlin, before) == datetime(2026, 3, 30, 0, 30, tzinfo=UTC).timestamp()
 
 
-def test_only_the_newest_ended_runs_are_kept() -> None:
-    spec = replace(HOURLY, succeeded_history=1, failed_history=0)
-    ended = [("a", True), ("b", False), ("c", True), ("d", True)]
-    assert expired(spec, ended) == ("a", "c", "b")
-    assert expired(replace(spec, succeeded_history=5, failed_history=5), ended) == ()
+def test_a_deadline_of_0_starts_nothing_as_in_a_cronjob_and_says_so() -> None:
+    spec = replace(HOURLY, starting_deadline_seconds=0)
+    assert "starts nothing" in decide(spec, at("01:00"), (), at("01:30")).reason
+    due = decide(spec, at("01:00"), (), at("02:00"))
+    assert due.start is None
+    assert codes(due.skipped) == [(at("02:00"), "too_late")]
+    assert "starts nothing" in due.reason
+    second = replace(spec, starting_deadline_seconds=1)
+    assert decide(second, at("01:00"), (), at("02:00")).start == at("02:00")
+    assert decide(second, at("01:00"), (), at("01:30")).reason == ""
 
 
 specs = st.builds(
@@ -234,3 +239,22 @@ def test_a_century_of_missed_minutes_is_decided_at_once(policy: str) -> None:
     spec = replace(HOURLY, cron="* * * * *", concurrency=policy)  # type: ignore[arg-type]
     decision = decide(spec, -2_000_000_000.0, ("r1",), 4_000_000_000.0)
     assert len(decision.skipped) == MOST_MISSED
+
+
+def test_the_next_starts_are_those_that_come_one_after_the_other() -> None:
+    jittered = replace(HOURLY, jitter_seconds=600)
+    offset = jitter("nightly", 600)
+    starts = next_starts("0 * * * *", "UTC", offset, at("01:30"), 3)
+    assert starts == tuple(at(f"0{hour}:00") + offset for hour in (2, 3, 4))
+    assert starts[0] == next_start(jittered, at("01:30"))
+
+
+def test_next_starts_may_be_years_apart() -> None:
+    leap_days = next_starts("0 0 29 2 *", "UTC", 0, at("00:00"), 3)
+    assert [datetime.fromtimestamp(one, UTC).year for one in leap_days] == [2028, 2032, 2036]
+
+
+def test_the_night_that_has_no_half_past_two_is_left_out_of_the_next_starts() -> None:
+    before = datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp()
+    starts = next_starts("30 2 * * *", "Europe/Berlin", 0, before, 2)
+    assert [datetime.fromtimestamp(one, UTC).day for one in starts] == [30, 31]

@@ -25,7 +25,11 @@ _EFFORT = 10
 """The table asks for at most a tenth of the time, however slow its search is."""
 _CLASS = "mj-records"
 _FONT = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
-_STYLE = Html(f"<style>.{_CLASS} select{{{_FONT};padding:0 4px}}</style>")
+# the label is there to be read out: sighted readers have the caption and the head of the table
+_STYLE = Html(
+    f"<style>.{_CLASS} select{{{_FONT};padding:0 4px}}"
+    f".{_CLASS} .widget-label{{position:absolute;clip-path:inset(50%)}}</style>"
+)
 _FIELDS = {
     "endpoint": "name of an endpoint, or of a model",
     "caller": "alice, user:alice, app:billing",
@@ -65,7 +69,9 @@ class AuditPanel(Panel):
         self.failed: Any = widgets.Checkbox(
             value=filters.failed, description="failed", indent=False, layout={"width": "80px"}
         )
-        self.rows: Any = widgets.Select(options=(), rows=12, layout={"width": "auto"})
+        self.rows: Any = widgets.Select(
+            options=(), rows=12, description="records", layout={"width": "auto"}
+        )
         self.rows.add_class(_CLASS)
         self.caption: Any = widgets.HTML()
         self.newer = button("Newer", "the page before; on the first one, what is new", self._newer)

@@ -7,14 +7,15 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from mlops_jupyter.notebook.controls.draft import FIELDS, MODES, Draft
+from mlops_jupyter.notebook.controls.draft import FIELDS, MODES, Draft, Mode
+from mlops_jupyter.notebook.html import Html, muted, panel
 from mlops_jupyter.types import ScalingPolicy
 
-_TOOLTIPS = (
-    "always the same number of replicas",
-    "between two numbers of replicas, by the calls",
-    "none while nobody calls, then as many as are needed",
-)
+_MEANINGS: dict[Mode, str] = {
+    "fixed": "always the same number of replicas",
+    "elastic": "between two numbers of replicas, by the calls",
+    "serverless": "none while nobody calls, then as many as are needed",
+}
 _LABELS = {
     "count": ("replicas", "how many replicas there always are"),
     "low": ("min", "fewest replicas"),
@@ -23,6 +24,11 @@ _LABELS = {
     "idle": ("idle (s)", "seconds without a call before the last replica goes"),
 }
 _WIDTH = "190px"
+_CLASS = "mj-mode"
+_STYLE = Html(
+    f"<style>.{_CLASS}{{flex-direction:row!important}}"
+    f".{_CLASS} .widget-radio-box{{margin:0!important}}</style>"
+)
 
 
 class ScalingForm:
@@ -40,13 +46,21 @@ class ScalingForm:
         self.draft = Draft()
         self._changed = changed
         self._filling = False
-        self.mode: Any = widgets.ToggleButtons(
-            options=MODES, tooltips=_TOOLTIPS, style={"button_width": "90px"}
+        self.mode: Any = widgets.RadioButtons(
+            options=MODES,
+            description="scaling",
+            tooltip="what decides how many replicas there are",
+            orientation="horizontal",
+            layout=widgets.Layout(width="auto"),
+            style={"description_width": "70px"},
         )
+        self.mode.add_class(_CLASS)
+        self._meaning: Any = widgets.HTML()
         self.fields: dict[str, Any] = {name: _field(name) for name in _LABELS}
         self.root: Any = widgets.VBox(
             [
                 self.mode,
+                self._meaning,
                 widgets.HBox(
                     list(self.fields.values()), layout=widgets.Layout(flex_flow="row wrap")
                 ),
@@ -78,6 +92,7 @@ class ScalingForm:
         self._filling = True
         try:
             self.mode.value = self.draft.mode
+            self._meaning.value = str(_STYLE + panel(muted(_MEANINGS[self.draft.mode])))
             for name, field in self.fields.items():
                 field.value = getattr(self.draft, name)
                 field.layout.display = "" if name in FIELDS[self.draft.mode] else "none"

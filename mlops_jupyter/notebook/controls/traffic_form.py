@@ -28,6 +28,8 @@ class TrafficForm:
         self._enabled = True
         self.sliders: dict[int, Any] = {}
         self._rows: Any = widgets.VBox()
+        # by which the front end finds them and gives them names
+        self._rows.add_class("mj-shares")
         self._words: Any = widgets.HTML()
         self.root: Any = widgets.VBox([self._rows, self._words])
 
