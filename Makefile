@@ -12,7 +12,7 @@ FRONT := $(shell find labextension/src labextension/style labextension/schema -t
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-front test-browser soak lint format browser kernels clean
+.PHONY: help demo press-demo press-parts lab test test-front test-frameworks test-browser soak lint format browser kernels clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,15 @@ $(LABEXTENSION): $(MODULES) $(FRONT)
 demo: $(STAMP) ## Set up and run the first example notebook from start to end
 	$(BIN)/python example_notebooks/run_demo.py
 
+press-demo: press-parts ## The press monitor: OCR, translation and sentiment, in C++, Python and R
+	$(BIN)/python example_notebooks/run_demo.py example_notebooks/03_press_monitor.ipynb
+
+press-parts: $(STAMP)
+	@parts="$$($(BIN)/python example_notebooks/press_monitor/parts.py)" && { test -z "$$parts" \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends $$parts >/dev/null; } \
+	  || { echo "The press monitor needs: apt-get install $$parts"; exit 1; }; }
+
 lab: $(LABEXTENSION) ## Open JupyterLab on the examples
 	$(BIN)/jupyter lab --notebook-dir example_notebooks
 
@@ -56,11 +65,15 @@ test-front: $(MODULES)
 	jlpm test
 
 test: $(LABEXTENSION) kernels test-front ## Set up and pass all tests
-	$(BIN)/python -m pytest -m "not soak" --ignore tests/ui -n $(JOBS) --dist loadfile
+	@$(MAKE) --no-print-directory press-parts || true
+	$(BIN)/python -m pytest -m "not soak and not heavy" --ignore tests/ui -n $(JOBS) --dist loadfile
 
 # apart until all of them pass on a busy machine too
 test-browser: $(LABEXTENSION) browser ## The tests that click through a real JupyterLab in Chromium
 	$(BIN)/python -m pytest tests/ui
+
+test-frameworks: $(STAMP) ## The frameworks whose environments take gigabytes
+	$(BIN)/python -m pytest -m heavy
 
 soak: $(STAMP) ## The slow endurance tests
 	$(BIN)/python -m pytest -m soak
