@@ -123,7 +123,7 @@ def test_a_picture_that_cannot_be_read_does_not_reach_the_reader(tmp_path, pictu
     (tmp_path / "picture").write_bytes(picture())
     command = [sys.executable, str(PRESS / "ocr/picture.py"), str(tmp_path / "picture")]
     done = subprocess.run([*command, "echo", "read"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (65, "")
     assert said in done.stderr and len(done.stderr.splitlines()) == 1
 
 

@@ -25,19 +25,13 @@ from mlops_jupyter.types import (
     MlopsError,
     ModelError,
     Overloaded,
+    StepFailed,
     Unavailable,
 )
 
 T = TypeVar("T")
 Given = tuple[Context, tuple[str, ...]]
 """The context after a node, and the fields that the node gave."""
-
-
-class StepFailed(MlopsError):
-    """A step of a pipeline did not answer."""
-
-    status = 502
-    code = "step_failed"
 
 
 class Run:

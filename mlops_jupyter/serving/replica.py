@@ -17,7 +17,7 @@ from mlops_jupyter.serving import frames
 from mlops_jupyter.serving.account import Origin
 from mlops_jupyter.serving.tensors import Inputs, Outputs, Tensor
 from mlops_jupyter.serving.worker import WorkerSpec
-from mlops_jupyter.types import MlopsError, ModelError, Unavailable, WorkerDied
+from mlops_jupyter.types import InvalidInput, MlopsError, ModelError, Unavailable, WorkerDied
 
 
 class Process(Protocol):
@@ -240,8 +240,15 @@ class Replica(asyncio.Protocol):
 _SEE_TRACEBACK = "Call the model in the notebook with the same data to see the whole traceback."
 
 
-def _model_error(header: dict[str, Any]) -> ModelError:
+def _model_error(header: dict[str, Any]) -> MlopsError:
+    """The error that a worker describes; a model may say itself that its input is wrong."""
     name = str(header.get("error_class") or "Exception")
+    if name == InvalidInput.__name__ and header.get("phase") != "load":
+        return InvalidInput(
+            "The model cannot use this input.",
+            reason=str(header.get("message") or ""),
+            fix="Correct the input and call again.",
+        )
     error = ModelError(
         "The model raised an error." if header.get("phase") != "load" else "The model cannot load.",
         reason=f"{name}: {header.get('message') or ''}".strip(),

@@ -127,6 +127,13 @@ class WorkerDied(MlopsError):
     code = "worker_died"
 
 
+class StepFailed(MlopsError):
+    """A step of a pipeline could not answer; the reason has its own error."""
+
+    status = 502
+    code = "step_failed"
+
+
 class Unavailable(MlopsError):
     """Not now: no replica can be started, the hub is stopping, a store is unreachable."""
 
@@ -165,13 +172,15 @@ _BY_STATUS: dict[int, type[MlopsError]] = {
     )
 }
 
+_BY_CODE: dict[str, type[MlopsError]] = {cls.code: cls for cls in (AuditUnavailable, StepFailed)}
+"""Those that share their status with another."""
+
 
 def error_from_dict(status: int, body: dict[str, Any]) -> MlopsError:
     """Rebuild the error that :meth:`MlopsError.to_dict` wrote, for clients of the HTTP API."""
     cls = _BY_STATUS.get(status, MlopsError)
     code = str(body.get("code") or cls.code)
-    if code == AuditUnavailable.code:
-        cls = AuditUnavailable
+    cls = _BY_CODE.get(code, cls)
     error = cls(
         str(body.get("message") or f"The hub answered status {status}."),
         reason=str(body.get("reason") or ""),

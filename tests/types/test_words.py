@@ -16,6 +16,7 @@ from mlops_jupyter.types import (
     ModelRef,
     NotFound,
     ScalingPolicy,
+    StepFailed,
     Traffic,
     check_name,
     did_you_mean,
@@ -135,7 +136,8 @@ def test_an_error_survives_the_way_over_http() -> None:
     back = error_from_dict(409, error.to_dict())
     assert type(back) is Conflict
     assert back.to_dict() == error.to_dict()
-    assert isinstance(error_from_dict(503, AuditUnavailable("No.").to_dict()), AuditUnavailable)
+    for kind in (AuditUnavailable, StepFailed):
+        assert type(error_from_dict(kind.status, kind("No.").to_dict())) is kind
     assert error_from_dict(418, {}).status == 418
 
 

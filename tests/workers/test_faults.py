@@ -15,7 +15,14 @@ import pytest
 
 import mlops_jupyter as mj
 from mlops_jupyter.client import Hub
-from mlops_jupyter.types import Conflict, DeadlineExceeded, MlopsError, ModelError, WorkerDied
+from mlops_jupyter.types import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidInput,
+    MlopsError,
+    ModelError,
+    WorkerDied,
+)
 from tests.hub.waiting import until
 
 PROGRAM = """
@@ -96,6 +103,17 @@ def test_a_bad_answer_is_a_500_with_one_sentence_and_the_program_goes_on(
     assert failed.value.code == "model_error"
     assert "worker test" in failed.value.fix
     assert endpoint.pid() == before
+
+
+def test_it_may_say_that_the_input_is_wrong(serve: Serve) -> None:
+    said = '{"class": "InvalidInput", "message": "The picture is empty."}'
+    endpoint = serve(bad=f'say({{"id": id, "error": {said}}}); continue')
+    with pytest.raises(
+        InvalidInput, match=r"cannot use this input.*The picture is empty"
+    ) as caught:
+        endpoint.ask("bad")
+    assert caught.value.status == 422
+    assert endpoint.ask("good") == ["good"]
 
 
 def test_one_bad_row_fails_its_own_call_and_not_those_beside_it(serve: Serve) -> None:

@@ -51,7 +51,8 @@ if __name__ == "__main__":
                 f"The picture has {width} x {height} points; {MOST_POINTS:,} are read at most."
             )
     except ValueError as problem:
-        sys.exit(str(problem))
+        print(problem, file=sys.stderr)
+        sys.exit(os.EX_DATAERR)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
     os.execvp(sys.argv[2], sys.argv[2:])

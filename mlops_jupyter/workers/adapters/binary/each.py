@@ -5,7 +5,7 @@ python3 each.py [--stdin INPUT] [--binary] [--json] [--jobs N] OUTPUT -- PROGRAM
 INPUT goes to the program's standard input; ``{name}`` in a word is the value of the input `name`,
 ``{name:file}`` the path of a file with it. What the program prints is the value of OUTPUT. With
 --binary the inputs are bytes; with --json what it prints is read as JSON, a number say. A program
-that fails fails its call with its last words.
+that fails fails its call with its last words; with status 65, by sysexits.h, its input is wrong.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ import tempfile
 from pathlib import Path
 
 Row = dict[str, object]
+
+DATAERR = 65
+
+
+class InvalidInput(ValueError):
+    """The program cannot use its input."""
 
 
 def run(options: argparse.Namespace, row: Row) -> object:
@@ -48,6 +54,8 @@ def run(options: argparse.Namespace, row: Row) -> object:
     sys.stderr.buffer.write(done.stderr)
     if done.returncode:
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no words"])[-1]
+        if done.returncode == DATAERR:
+            raise InvalidInput(last)
         raise ValueError(f"{words[0]} ended with status {done.returncode}: {last}")
     printed = done.stdout.decode().rstrip("\n")
     return json.loads(printed) if options.json else printed
