@@ -26,6 +26,9 @@ ALIVE_SECONDS = 10.0
 """How long a hub may be silent; an answer that takes longer needs signs of life in between."""
 
 STOP_SECONDS = 30.0
+DYING_SECONDS = 2.0
+"""How long a process may take to end whose socket is gone."""
+
 RETRY_START_SECONDS = 10.0
 """A hub that could not be started is not started again for every request that wants it."""
 
@@ -148,7 +151,25 @@ class Link:
             if error.code != "hub_unreachable" and not lost_reading:
                 raise
         # it restarted, or closed a connection that nobody used: once more
+        await self._until_gone(hub)
         return await self._send(await self._hub(ask, start=start), ask)
+
+    async def _until_gone(self, hub: RunningHub) -> None:
+        """Wait for the end of one that is dying: its socket is gone before its process is."""
+        deadline = asyncio.get_running_loop().time() + DYING_SECONDS
+        while await self.running() == hub and asyncio.get_running_loop().time() < deadline:
+            if await self._answers(hub):
+                return
+            await asyncio.sleep(0.05)
+
+    async def _answers(self, hub: RunningHub) -> bool:
+        client = await self._client(hub)
+        try:
+            alive = await client.get(f"{hub.url}/healthz", timeout=DYING_SECONDS)
+        except httpx.HTTPError:
+            await self._forget(hub)
+            return False
+        return alive.is_success
 
     async def call(self, ask: Ask, *, start: bool = True) -> Any:
         """Send a request and return its JSON answer, or raise the hub's own error."""
