@@ -61,6 +61,8 @@ export interface IEndpoint {
   /** Epoch seconds. */
   updated_at: number;
   updated_by: string;
+  /** Whether a pipeline answers most calls. */
+  pipeline: boolean;
 }
 
 export interface IHistory {
@@ -96,7 +98,8 @@ export interface IModelVersion {
     outputs?: string | null;
     params?: string | null;
   } | null;
-  flavors: Record<string, unknown>;
+  /** MLflow's; `mlops_pipeline` is that of a pipeline. */
+  flavors: Record<string, unknown> & { mlops_pipeline?: { graph?: unknown } };
   aliases: string[];
   lineage: ILineage;
   environment: { kind: 'kernel' | 'locked'; python: string; digest: string };
@@ -161,8 +164,24 @@ export interface IRecord {
     cell?: string;
   };
   data?: { sha256?: string; rows?: number; columns?: number };
+  /** Of a run of a notebook: `id`, `notebook`, `state`, `trigger` and more. */
+  run?: Record<string, unknown>;
   detail?: Record<string, unknown>;
   intent?: string;
+  /** Of a pipeline's call, and of each step of it. */
+  pipeline?: {
+    run?: string;
+    step?: string;
+    /** The pipeline, and the span of its record. */
+    name?: string;
+    parent?: string;
+    /** Microseconds after the run began. */
+    at_us?: number;
+    attempt?: number;
+    fallback?: boolean;
+  };
+  /** Its place in a W3C trace. */
+  trace?: { id?: string; span?: string; parent?: string };
 }
 
 export interface IRecordPage {

@@ -1,6 +1,7 @@
 /** The plugins of the extension, each small and each usable without the others but `core`. */
 
 import { commands } from './plugins/commands';
+import { controls } from './plugins/controls';
 import { core } from './plugins/core';
 import { explorer } from './plugins/explorer';
 import { launcher } from './plugins/launcher';
@@ -23,5 +24,6 @@ export default [
   running,
   launcher,
   toolbar,
+  controls,
   versioncheck
 ];

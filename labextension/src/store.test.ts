@@ -19,12 +19,18 @@ function make(): {
   store: Store;
   say: (change: object) => void;
   asked: string[];
+  /** Milliseconds that answers take from now on. */
+  answersAfter: (milliseconds: number) => void;
 } {
   const asked: string[] = [];
+  let takes = 0;
   const answer =
     <T>(name: string, value: T) =>
     async (): Promise<T> => {
       asked.push(name);
+      if (takes > 0) {
+        await new Promise(answer => setTimeout(answer, takes));
+      }
       return value;
     };
   const api = {
@@ -47,7 +53,10 @@ function make(): {
         schema_id: CHANGED_SCHEMA,
         ...change
       } as Event.Emission),
-    asked
+    asked,
+    answersAfter: milliseconds => {
+      takes = milliseconds;
+    }
   };
 }
 
@@ -96,6 +105,48 @@ describe('the store', () => {
     expect(asked).toEqual([]);
     await vi.advanceTimersByTimeAsync(2000);
     expect(asked).toEqual(['endpoints']);
+  });
+
+  it('lets a slow server rest as long as it took to tell the rates', async () => {
+    vi.useFakeTimers();
+    const { store, say, asked, answersAfter } = make();
+    store.endpoints.watch();
+    await vi.advanceTimersByTimeAsync(10);
+    asked.length = 0;
+    answersAfter(3000);
+    for (let size = 1; size <= 160; size++) {
+      say({ what: 'records', size });
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    // at 2, 8 and 14 s
+    expect(asked).toEqual(['endpoints', 'endpoints', 'endpoints']);
+  });
+
+  it('asks every 5 s when it has heard nothing for 50 s, until it hears something', async () => {
+    vi.useFakeTimers();
+    const { store, say, asked } = make();
+    store.endpoints.watch();
+    const during = async (seconds: number) => {
+      asked.length = 0;
+      await vi.advanceTimersByTimeAsync(seconds * 1000);
+      return asked.length;
+    };
+    await during(1);
+    for (let pulse = 0; pulse < 8; pulse++) {
+      say({ what: 'pulse' });
+      expect(await during(15)).toBe(0);
+    }
+    await during(40);
+    expect(await during(30)).toBe(6);
+    say({ what: 'pulse' });
+    expect(await during(45)).toBe(0);
+  });
+
+  it('does not ask what nobody looks at, though it hears nothing', async () => {
+    vi.useFakeTimers();
+    const { asked } = make();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(asked).toEqual([]);
   });
 
   it('tells how far the ledger grew', () => {

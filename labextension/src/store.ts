@@ -2,7 +2,7 @@
 
 import { Event } from '@jupyterlab/services';
 import { IDisposable } from '@lumino/disposable';
-import { Poll, Throttler } from '@lumino/polling';
+import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import {
@@ -15,6 +15,7 @@ import {
   IStatus,
   IVerification
 } from './api';
+import { Pace } from './pace';
 import { Value } from './value';
 
 export const CHANGED_SCHEMA = 'https://events.mlops-jupyter.org/changed/v1';
@@ -95,7 +96,7 @@ export class Store implements IDisposable {
   dispose(): void {
     this.events.stream.disconnect(this.onEvent, this);
     this._poll.dispose();
-    this._rates.dispose();
+    this._rates.stop();
     Signal.clearData(this);
   }
 
@@ -162,7 +163,7 @@ export class Store implements IDisposable {
         this.endpoints.invalidate();
         break;
       case 'records':
-        void this._rates.invoke();
+        this._rates.soon();
         this._grew.emit(change.size);
         break;
       case 'version':
@@ -182,12 +183,14 @@ export class Store implements IDisposable {
     }
   }
 
-  private refreshRates(): void {
-    this.hub.invalidate();
-    this.endpoints.invalidate();
-    for (const history of this._histories.values()) {
-      history.invalidate();
+  private async readRates(): Promise<void> {
+    const rates = [this.hub, this.endpoints, ...this._histories.values()];
+    this._rates.began();
+    for (const value of rates) {
+      value.invalidate();
     }
+    await Promise.all(rates.map(value => value.settled()));
+    this._rates.ended();
   }
 
   private async poll(): Promise<void> {
@@ -201,9 +204,9 @@ export class Store implements IDisposable {
   private readonly _grew = new Signal<this, number | undefined>(this);
   private readonly _histories = new Map<string, Value<IHistory>>();
   private readonly _poll: Poll;
-  private readonly _rates = new Throttler(() => this.refreshRates(), {
-    limit: RATES_SECONDS * 1000,
-    edge: 'trailing'
-  });
+  private readonly _rates = new Pace(
+    () => void this.readRates(),
+    RATES_SECONDS * 1000
+  );
   private _heard = Date.now();
 }

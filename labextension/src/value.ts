@@ -87,6 +87,11 @@ export class Value<T> implements IDisposable {
     return this._running;
   }
 
+  /** Resolves when nothing is being fetched. */
+  async settled(): Promise<void> {
+    await this._running;
+  }
+
   private async run(): Promise<void> {
     this._loading = true;
     this._changed.emit();

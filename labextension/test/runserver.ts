@@ -1,7 +1,14 @@
 /** What a hub with runs might answer, for the tests of their views. */
 
 import { ApiError } from '../src/api';
-import { RunState, IRun, ISchedule, ISweep, ICell } from '../src/runs/types';
+import {
+  RunState,
+  IRun,
+  ISchedule,
+  ISweep,
+  ICell,
+  IVerdict
+} from '../src/runs/types';
 import { serve, status } from './samples';
 
 export const AT = 1_700_000_000;
@@ -78,6 +85,22 @@ export function cell(index: number, change: Partial<ICell> = {}): ICell {
   };
 }
 
+export function verdict(
+  kind: IVerdict['kind'],
+  change: Partial<IVerdict> = {}
+): IVerdict {
+  return {
+    kind,
+    text: kind,
+    tolerance: 1e-6,
+    differences: [],
+    close: [],
+    causes: [],
+    not_compared: [],
+    ...change
+  };
+}
+
 export function sweep(
   id: string,
   change: Partial<ISweep> = {},
@@ -132,6 +155,7 @@ export function schedule(
     created_at: AT,
     created_by: 'user:alice',
     next_at: AT + 3600,
+    next_starts: [AT + 3600, AT + 90_000, AT + 176_400],
     last_at: null,
     last_run: null,
     last_state: null,
@@ -149,6 +173,7 @@ export class RunServer {
   notebook: unknown = { kernel: 'python3', language: 'python', parameters: [] };
   logs: Record<string, string> = {};
   outputs: Record<string, unknown> = {};
+  verdict: IVerdict | undefined;
   refusal: ApiError | undefined;
   asks: { method: string; target: string; body?: unknown }[] = [];
   readonly server = serve({
@@ -184,6 +209,9 @@ export class RunServer {
     if (kind === 'notebook') {
       return this.notebook;
     }
+    if (kind === 'cron') {
+      return this.starts(asked);
+    }
     if (kind === 'sweeps') {
       return this.sweeps;
     }
@@ -203,7 +231,9 @@ export class RunServer {
   private page(asked: URLSearchParams): unknown {
     const sorted = this.runs
       .filter(
-        one => !asked.has('sweep') || one.spec.sweep === asked.get('sweep')
+        one =>
+          (!asked.has('sweep') || one.spec.sweep === asked.get('sweep')) &&
+          (!asked.has('alone') || one.spec.sweep === null)
       )
       .sort((one, two) => two.submitted_at - one.submitted_at);
     const begin = Number(asked.get('before') ?? 0);
@@ -211,7 +241,7 @@ export class RunServer {
     return {
       runs: sorted
         .slice(begin, end)
-        .map(one => ({ ...one, cells: [], record: {} })),
+        .map(one => ({ ...one, cells: [], record: brief(one.record) })),
       next: end < sorted.length ? String(end) : null
     };
   }
@@ -225,16 +255,41 @@ export class RunServer {
       case 'cancel':
         Object.assign(found, { state: 'cancelled', ended_at: AT + 5 });
         return { ...found };
+      case 'rerun': {
+        const trigger = { kind: 'rerun' as const, of: id };
+        const spec = { ...found.spec, trigger };
+        const made = run('again', 'queued', { spec }, 1e6);
+        this.runs.push(made);
+        return made;
+      }
+      case 'compare':
+        if (this.verdict === undefined) {
+          throw new ApiError(500, 'internal', 'It failed.', '', '');
+        }
+        return this.verdict;
       case 'output':
         return this.outputs[id];
-      case 'log': {
-        const text = this.logs[asked.get('stream') ?? ''] ?? '';
-        const offset = Number(asked.get('offset') ?? 0);
-        return { text: text.slice(offset), next: text.length, ended: true };
-      }
+      case 'log':
+        return this.logPart(asked);
       default:
         return { ...found };
     }
+  }
+
+  private logPart(asked: URLSearchParams): unknown {
+    const text = this.logs[asked.get('stream') ?? ''] ?? '';
+    const offset = Number(asked.get('offset') ?? 0);
+    const end = Number(asked.get('before') ?? text.length);
+    const start = offset < 0 ? Math.max(end + offset, 0) : offset;
+    const next = Math.max(start, end);
+    return { text: text.slice(start, end), start, next, ended: true };
+  }
+
+  private starts(asked: URLSearchParams): unknown {
+    if (asked.get('cron') === '0 25 * * *') {
+      throw new ApiError(400, 'invalid_cron', 'No such hour.', '', 'Mend it.');
+    }
+    return { starts: [AT, AT + 86_400, AT + 172_800], offset_seconds: 0 };
   }
 
   private onSchedule(
@@ -256,4 +311,8 @@ export class RunServer {
     }
     return name === undefined ? [...this.schedules] : found;
   }
+}
+
+function brief({ verdict }: IRun['record']): IRun['record'] {
+  return verdict === undefined ? {} : { verdict };
 }

@@ -93,6 +93,7 @@ export function endpoint(name: string, change: Change = {}): IEndpoint {
     previous: [1],
     updated_at: 1_700_000_000,
     updated_by: 'user:alice',
+    pipeline: false,
     ...rest
   };
 }
@@ -153,16 +154,17 @@ export function serve(answers: Partial<Record<keyof Api, unknown>>): {
 } {
   const asked: [string, ...unknown[]][] = [];
   const api = new Proxy({} as Api, {
-    get:
-      (_, name: keyof Api) =>
-      async (...given: unknown[]): Promise<unknown> => {
-        asked.push([name, ...given]);
-        const answer = answers[name];
-        if (answer instanceof Error) {
-          throw answer;
-        }
-        return typeof answer === 'function' ? answer(...given) : answer;
-      }
+    get: (_, name: keyof Api) =>
+      name === 'url'
+        ? (target: string): string => `/mlops/${target}`
+        : async (...given: unknown[]): Promise<unknown> => {
+            asked.push([name, ...given]);
+            const answer = answers[name];
+            if (answer instanceof Error) {
+              throw answer;
+            }
+            return typeof answer === 'function' ? answer(...given) : answer;
+          }
   });
   const stream = new Signal<object, Event.Emission>({});
   const events = { stream } as unknown as Event.IManager;

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 
 from mlops_jupyter.hub.fleet import Loaded
 from mlops_jupyter.hub.live import LiveEndpoint
+from mlops_jupyter.hub.pipelines import is_pipeline
 from mlops_jupyter.serving.telemetry import EndpointTelemetry
 from mlops_jupyter.types import EndpointStatus, Replicas
 
@@ -28,6 +29,7 @@ def describe(
     state, reason = _state(live, change)
     stored = live.stored
     before = stored.history[-1].traffic.versions if stored.history else ()
+    main = live.loaded.get(live.spec.traffic.main)
     return EndpointStatus(
         spec=stored.spec,
         state=state,
@@ -40,6 +42,7 @@ def describe(
         previous=before,
         updated_at=stored.updated_at,
         updated_by=stored.updated_by,
+        pipeline=main is not None and is_pipeline(main.version),
     )
 
 

@@ -85,6 +85,9 @@ TABLE: tuple[Allowed, ...] = (
     *_change("PUT", _ENDPOINT, seconds=DEPLOY_SECONDS),
     *_change("POST", *(f"{_ENDPOINT}/{verb}" for verb in ("scale", "traffic", "promote"))),
     *_change("POST", f"{_ENDPOINT}/rollback", f"{_ENDPOINT}/undeploy"),
+    *_read("/pipelines/{}"),
+    # a check changes nothing: it says what a version would be that nobody deploys yet
+    Allowed("POST", "/pipelines/check", "read"),
     *_read(_MODEL, f"{_MODEL}/ready", f"{_MODEL}/versions/{{}}", f"{_MODEL}/versions/{{}}/ready"),
     *_predict(f"{_ENDPOINT}/invocations", f"{_MODEL}/infer", f"{_MODEL}/versions/{{}}/infer"),
     *_read("/runs", _RUN, f"{_RUN}/log", f"{_RUN}/input", f"{_RUN}/output"),

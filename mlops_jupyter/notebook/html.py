@@ -157,7 +157,7 @@ def table(
         element("tbody", *body),
         style="border-collapse:collapse;margin:4px 0;font-size:inherit;color:inherit",
     )
-    return element("div", scroll, style="overflow-x:auto")
+    return element("div", scroll, style="overflow-x:auto", tabindex="0")
 
 
 def folded(summary: str, *children: object) -> Html:

@@ -106,7 +106,13 @@ class Replicas:
 
 @dataclass(frozen=True)
 class EndpointStatus:
-    """What an endpoint is doing now."""
+    """What an endpoint is doing now.
+
+    Attributes
+    ----------
+    pipeline
+        Whether a pipeline answers most calls, so that ``GET /pipelines/{name}`` draws it.
+    """
 
     spec: EndpointSpec
     state: str
@@ -119,3 +125,4 @@ class EndpointStatus:
     previous: tuple[int, ...] = ()
     updated_at: float = 0.0
     updated_by: str = ""
+    pipeline: bool = False

@@ -110,11 +110,11 @@ def guest(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="package")
-def notebook7(browser: BrowserThread, workshop: Workshop) -> Iterator[Lab]:
+def notebook7(browser: BrowserThread, lab: Lab) -> Iterator[Lab]:
     """Notebook 7 on the same hub."""
     if importlib.util.find_spec("notebook") is None:
         pytest.skip("Notebook 7 is not there: pip install notebook")
-    with jupyter(workshop.lab.home, app="notebook") as running:
+    with jupyter(lab.home, app="notebook") as running:
         yield running
 
 
@@ -135,6 +135,45 @@ def page(browser: BrowserThread, request: pytest.FixtureRequest, tmp_path: Path)
         browser.run(opened.screenshot, path=tmp_path / "failed.png")
     wrong = browser.run(_close, opened)
     assert wrong == []
+
+
+@pytest.fixture(scope="package")
+def kept(browser: BrowserThread) -> Iterator[list[Page]]:
+    """The tab that tests of the sidebar share, once one of them has opened it."""
+    pages: list[Page] = []
+    yield pages
+    for opened in pages:
+        browser.run(opened.close)
+
+
+@pytest.fixture
+def sidebar(
+    browser: BrowserThread,
+    workshop: Workshop,
+    kept: list[Page],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> Iterator[Page]:
+    """A tab in which the sidebar may have been open for long, as people have it.
+
+    For tests that neither care what is unfolded nor leave more behind than `steps.tidy` clears.
+    """
+    opened = kept.pop() if kept else browser.run(_with_sidebar, browser, workshop.lab)
+    yield opened
+    if request.node.stash.get(FAILED, False):
+        browser.run(opened.screenshot, path=tmp_path / "failed.png")
+        wrong = browser.run(_close, opened)
+    else:
+        wrong = browser.run(steps.tidy, opened)
+        kept.append(opened)
+    assert wrong == []
+
+
+def _with_sidebar(browser: BrowserThread, lab: Lab) -> Page:
+    page = _new_page(browser)
+    page.goto(lab.url("lab?reset"))
+    steps.panel(page)
+    return page
 
 
 def _new_page(browser: BrowserThread) -> Page:

@@ -83,7 +83,8 @@ def run_cells(page: Page) -> None:
     """Run all cells of the open notebook, none of which may fail."""
     execute(page, "notebook:run-all-cells")
     page.wait_for_function(f"({_CELLS})().ended", timeout=KERNEL_MS)
-    assert page.evaluate(f"({_CELLS})().errors") == []
+    errors = page.evaluate(f"({_CELLS})().errors")
+    assert not errors, errors
 
 
 def controls(page: Page, cell: int) -> Locator:

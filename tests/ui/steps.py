@@ -17,10 +17,13 @@ LOAD_MS = 30_000
 
 
 def loaded(page: Page) -> None:
-    """Wait until JupyterLab is there."""
-    page.wait_for_function("window.jupyterapp !== undefined", timeout=LOAD_MS)
+    """Wait until JupyterLab is there.
+
+    One that finds its workspace open in another tab first goes to a workspace of its own: what is
+    there until it is restored may not stay.
+    """
+    page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=LOAD_MS)
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LOAD_MS)
-    page.evaluate("window.jupyterapp.restored.then(() => undefined)")
 
 
 def calm(page: Page) -> None:
@@ -39,6 +42,26 @@ def panel(page: Page) -> Locator:
         page.get_by_role("tab", name=re.compile("^MLOps")).click()
     shown.wait_for()
     return shown
+
+
+_TIDY = """
+() => {
+  const explorer = [...window.jupyterapp.shell.widgets('main')].find(
+    widget => widget.id === 'mlops-jupyter-explorer');
+  explorer?.dispose();
+  document.querySelectorAll('.mj-Endpoint-action[aria-expanded=true]').forEach(
+    button => button.click());
+}
+"""
+
+
+def tidy(page: Page) -> list[str]:
+    """Close the explorer and all forms of endpoints; what the page did wrong until now."""
+    page.unroute_all()
+    page.evaluate(_TIDY)
+    wrong = list(page.wrong)  # type: ignore[attr-defined]
+    page.wrong.clear()  # type: ignore[attr-defined]
+    return wrong
 
 
 def section(page: Page, name: str) -> Locator:
@@ -274,6 +297,12 @@ def click_still(button: Locator) -> None:
     button.scroll_into_view_if_needed()
     button.evaluate(_STILL)
     button.click()
+
+
+def press(button: Locator) -> None:
+    """Press a button that shows something while it is pressed, unless it is."""
+    if button.get_attribute("aria-pressed") != "true":
+        click_still(button)
 
 
 def explorer(page: Page) -> Locator:

@@ -11,6 +11,7 @@ from tests.ui.axe import serious_findings
 PANEL = "#mlops-jupyter-panel"
 EXPLORER = "#mlops-jupyter-explorer"
 LONG = "a-name-that-is-as-long-as-names-of-endpoints-may-be-here-12345"
+IS_WHOLE = "text => text.parentElement.scrollWidth <= text.parentElement.clientWidth"
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 
 
@@ -25,12 +26,12 @@ def busy(workshop):
         yield workshop
 
 
-def narrow(page) -> None:
-    """Make the sidebar 250 px wide."""
+def resize(page, width) -> None:
+    """Make the sidebar so many pixels wide."""
     box = page.locator(PANEL).bounding_box()
     page.mouse.move(box["x"] - 3, 500)
     page.mouse.down()
-    page.mouse.move(box["x"] - 3 + box["width"] - 250, 500, steps=5)
+    page.mouse.move(box["x"] - 3 + box["width"] - width, 500, steps=5)
     page.mouse.up()
 
 
@@ -51,6 +52,9 @@ def test_the_explorer_with_a_record_has_no_findings_in_either_theme(page, busy, 
     for side in ("request", "answer"):
         shown.get_by_role("button", name=f"Read the {side}").click()
     expect(shown.get_by_role("region", name="Answer").last).to_contain_text("predictions")
+    table = page.get_by_role("grid")
+    for fact in ("churn-nightly", "400 invalid_json", "Catalogue version"):
+        assert table.get_by_text(fact, exact=True).first.evaluate(IS_WHOLE), fact
     for theme in THEMES:
         steps.use_theme(page, theme)
         assert serious_findings(page, EXPLORER) == []
@@ -74,20 +78,26 @@ def test_the_sidebar_has_four_sections_without_findings_in_either_theme(page, bu
 
 def test_at_250_pixels_nothing_is_cut_off_and_nothing_scrolls_sideways(page, busy, picture):
     facts.deploy(busy.hub, LONG)
+    page.set_viewport_size({"width": 1280, "height": 2400})
     page.goto(busy.lab.url("lab?reset"))
     panel = steps.panel(page)
-    narrow(page)
-    assert 240 <= panel.bounding_box()["width"] <= 256
     steps.unfold_all(page)
     expect(panel.get_by_text("a-name-that-is-as-long").first).to_be_visible()
-    assert what_is_wrong(page, panel) == []
-    picture(panel, "sidebar-250")
+    actions = steps.endpoint(page, "churn").get_by_role("group").get_by_role("button")
+    for width in (400, 250):
+        resize(page, width)
+        assert abs(panel.bounding_box()["width"] - width) <= 10
+        for theme in THEMES:
+            steps.use_theme(page, theme)
+            assert what_is_wrong(page, panel) == [], (width, theme)
+            picture(panel, f"sidebar-{width}-{theme.split()[1].lower()}")
+        assert len({button.bounding_box()["y"] for button in actions.all()}) == 1
 
 
 def test_at_250_pixels_every_form_fits_and_names_its_controls(page, busy, picture):
     page.goto(busy.lab.url("lab?reset"))
     panel = steps.panel(page)
-    narrow(page)
+    resize(page, 250)
     card = steps.endpoint(page, "churn")
     for form in ("Traffic", "Versions", "Call", "Scale"):
         steps.action(card, form)

@@ -37,12 +37,10 @@ def test_a_call_from_a_notebook_cell_appears_without_a_reload(page, called, pict
     picture(page, "history")
 
 
-def test_the_history_is_filtered_by_endpoint_and_by_failure(page, called):
-    page.goto(called.lab.url("lab?reset"))
-    steps.panel(page)
-    rows = steps.history(page)
-    audit = steps.section(page, "Audit history")
-    steps.click_still(audit.get_by_role("button", name="Filter", exact=True))
+def test_the_history_is_filtered_by_endpoint_and_by_failure(sidebar, called):
+    rows = steps.history(sidebar)
+    audit = steps.section(sidebar, "Audit history")
+    steps.press(audit.get_by_role("button", name="Filter", exact=True))
     audit.get_by_role("searchbox", name="Endpoint").or_(
         audit.get_by_role("combobox", name="Endpoint")
     ).fill("called")
@@ -53,37 +51,33 @@ def test_the_history_is_filtered_by_endpoint_and_by_failure(page, called):
     expect(rows.get_by_role("option").nth(1)).to_be_visible()
 
 
-def test_a_filter_that_nothing_fits_says_so(page, called):
-    page.goto(called.lab.url("lab?reset"))
-    steps.panel(page)
-    audit = steps.section(page, "Audit history")
-    steps.click_still(audit.get_by_role("button", name="Filter", exact=True))
+def test_a_filter_that_nothing_fits_says_so(sidebar, called):
+    audit = steps.section(sidebar, "Audit history")
+    steps.press(audit.get_by_role("button", name="Filter", exact=True))
     audit.get_by_role("searchbox", name="Text in names").fill("nothing is called like this")
     expect(audit.get_by_text("No record fits the filter.")).to_be_visible()
+    audit.get_by_role("button", name="Clear filter").first.click()
+    expect(steps.history(sidebar).get_by_role("option").first).to_be_visible()
 
 
-def test_the_badge_says_what_verify_found_and_when(page, called, picture):
-    page.goto(called.lab.url("lab?reset"))
-    steps.panel(page)
-    audit = steps.section(page, "Audit history")
+def test_the_badge_says_what_verify_found_and_when(sidebar, called, picture):
+    audit = steps.section(sidebar, "Audit history")
     steps.click_still(audit.get_by_role("button", name="Verify now"))
     expect(audit.get_by_text(re.compile("records hold together"))).to_be_visible(timeout=30_000)
     badge = audit.get_by_role("button", name=re.compile("records verified"))
     expect(badge).to_be_visible()
-    picture(page, "verified")
+    picture(sidebar, "verified")
     (record, *_) = facts.records(called.hub, action="audit.verify")
     assert record["detail"]["ok"] is True
     assert json.dumps(record["detail"]["size"]) in badge.inner_text().replace(",", "")
 
 
-def test_rows_are_chosen_with_the_keyboard(page, called):
-    page.goto(called.lab.url("lab?reset"))
-    steps.panel(page)
-    rows = steps.history(page)
+def test_rows_are_chosen_with_the_keyboard(sidebar, called):
+    rows = steps.history(sidebar)
     rows.get_by_role("option").first.wait_for()
     rows.focus()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
+    sidebar.keyboard.press("ArrowDown")
+    sidebar.keyboard.press("ArrowDown")
     chosen = rows.get_by_role("option", selected=True)
     expect(chosen).to_have_count(1)
     assert chosen.get_attribute("id") == rows.get_attribute("aria-activedescendant")

@@ -31,20 +31,15 @@ def told(workshop):
 
 
 def detail(page, told, what):
-    """The detail of a record, in a page that need not be fresh."""
-    workshop, records = told
-    if page.url == "about:blank":
-        page.goto(workshop.lab.url("lab?reset"))
-        steps.panel(page)
+    """The detail of a record."""
+    _, records = told
     return steps.record(page, records[what])
 
 
-def test_a_row_of_the_history_opens_its_detail(page, told):
+def test_a_row_of_the_history_opens_its_detail(sidebar, told):
     workshop, _ = told
-    page.goto(workshop.lab.url("lab?reset"))
-    steps.panel(page)
-    steps.history(page).get_by_role("option", name=re.compile("^Call, told.*200")).last.click()
-    shown = page.get_by_role("complementary", name="Record")
+    steps.history(sidebar).get_by_role("option", name=re.compile("^Call, told.*200")).last.click()
+    shown = sidebar.get_by_role("complementary", name="Record")
     expect(shown.get_by_text("told").first).to_be_visible()
     shown.get_by_role("button", name="Read the request").click()
     expect(shown.get_by_role("region", name="Request").last).to_contain_text('"tenure"')
@@ -52,12 +47,12 @@ def test_a_row_of_the_history_opens_its_detail(page, told):
     assert read["detail"]["side"] == "input"
 
 
-def test_a_detail_has_the_lineage_and_the_receipt(page, told):
+def test_a_detail_has_the_lineage_and_the_receipt(sidebar, told):
     workshop, records = told
-    shown = detail(page, told, "usual")
+    shown = detail(sidebar, told, "usual")
     lineage = shown.get_by_role("region", name="Lineage")
     expect(lineage.get_by_role("button", name=re.compile("train.ipynb"))).to_be_visible()
-    with page.expect_download() as coming:
+    with sidebar.expect_download() as coming:
         shown.get_by_role("button", name="Download the receipt").click()
     text = coming.value.path().read_text("utf-8")
     assert text.startswith("c2sp.org/tlog-proof")
@@ -65,26 +60,26 @@ def test_a_detail_has_the_lineage_and_the_receipt(page, told):
     assert f"index {record['index']}" in text
 
 
-def test_a_payload_of_5_mb_is_shown_in_part_and_downloaded_whole(page, told):
-    shown = detail(page, told, "large")
+def test_a_payload_of_5_mb_is_shown_in_part_and_downloaded_whole(sidebar, told):
+    shown = detail(sidebar, told, "large")
     shown.get_by_role("button", name="Read the request").click()
     request = shown.get_by_role("region", name="Request").first
     expect(request.get_by_text(re.compile(r"The first .* of 5\.\d MB"))).to_be_visible()
-    with page.expect_download() as coming:
+    with sidebar.expect_download() as coming:
         request.get_by_role("button", name="Download").click()
     assert len(json.loads(coming.value.path().read_bytes())["dataframe_split"]["data"]) == 290_000
 
 
-def test_payloads_of_any_bytes_are_text(page, told):
-    shown = detail(page, told, "markup")
+def test_payloads_of_any_bytes_are_text(sidebar, told):
+    shown = detail(sidebar, told, "markup")
     shown.get_by_role("button", name="Read the request").click()
     expect(shown.get_by_role("region", name="Request").last).to_contain_text("<script")
-    assert page.evaluate("[window.planted, document.querySelector('.planted')]") == [None, None]
-    shown = detail(page, told, "not UTF-8")
+    assert sidebar.evaluate("[window.planted, document.querySelector('.planted')]") == [None, None]
+    shown = detail(sidebar, told, "not UTF-8")
     shown.get_by_role("button", name="Read the request").click()
     expect(shown.get_by_text("Some bytes are not UTF-8")).to_be_visible()
     expect(shown.get_by_role("region", name="Request").last).to_contain_text("caf\ufffd")
-    shown = detail(page, told, "binary")
+    shown = detail(sidebar, told, "binary")
     shown.get_by_role("button", name="Read the request").click()
     expect(shown.get_by_text("Binary, shown in hexadecimal.")).to_be_visible()
     expect(shown.get_by_role("region", name="Request").last).to_contain_text(
@@ -92,17 +87,15 @@ def test_payloads_of_any_bytes_are_text(page, told):
     )
 
 
-def test_what_the_filter_leaves_is_exported(page, told):
+def test_what_the_filter_leaves_is_exported(sidebar, told):
     workshop, _ = told
-    page.goto(workshop.lab.url("lab?reset"))
-    steps.panel(page)
-    shown = steps.explorer(page)
+    shown = steps.explorer(sidebar)
     shown.get_by_role("combobox", name="Kind").select_option("Calls")
     shown.get_by_label("Endpoint").fill("told")
     wanted = {str(r["id"]) for r in facts.records(workshop.hub, endpoint="told", kind="prediction")}
     expect(shown.get_by_role("row")).to_have_count(len(wanted) + 1)
     for form in ("JSON Lines", "CSV", "Parquet"):
-        with page.expect_download() as coming:
+        with sidebar.expect_download() as coming:
             shown.get_by_role("group", name="Export").get_by_role("link", name=form).click()
         assert read_export(form, coming.value.path().read_bytes()) == wanted, form
 
@@ -118,17 +111,14 @@ def read_export(form, content):
     return set(pyarrow.parquet.read_table(io.BytesIO(content)).column("id").to_pylist())
 
 
-def test_the_table_is_walked_and_a_record_opened_and_closed_with_the_keyboard(page, told):
-    workshop, _ = told
-    page.goto(workshop.lab.url("lab?reset"))
-    steps.panel(page)
-    grid = steps.explorer(page).get_by_role("grid")
+def test_the_table_is_walked_and_a_record_opened_and_closed_with_the_keyboard(sidebar, told):
+    grid = steps.explorer(sidebar).get_by_role("grid")
     grid.focus()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    shown = page.get_by_role("complementary", name="Record")
+    sidebar.keyboard.press("ArrowDown")
+    sidebar.keyboard.press("ArrowDown")
+    sidebar.keyboard.press("Enter")
+    shown = sidebar.get_by_role("complementary", name="Record")
     expect(shown.get_by_role("heading", level=2)).to_be_focused()
-    page.keyboard.press("Escape")
+    sidebar.keyboard.press("Escape")
     expect(shown).to_have_count(0)
     expect(grid).to_be_focused()

@@ -67,14 +67,40 @@ def test_500_endpoints_are_there_and_found_by_name(page, guest, picture):
     expect(endpoints.get_by_role("article", name="churn-377")).to_be_visible()
 
 
-def test_an_open_sidebar_asks_for_nothing_while_nothing_happens(page, guest):
+def opened(page, lab) -> list[str]:
+    """An open sidebar in a page whose time the test turns; what it asks of our server from now."""
     page.clock.install()
-    page.goto(guest.lab.url("lab?reset"))
+    page.goto(lab.url("lab?reset"))
     steps.panel(page)
     steps.unfold_all(page)
     page.wait_for_load_state("networkidle")
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    # half a minute of the page's own time; it would poll every five seconds
-    page.clock.run_for(30_000)
-    assert [url for url in asked if "/mlops/" in url] == []
+    page.on("request", lambda request: "/mlops/" in request.url and asked.append(request.url))
+    return asked
+
+
+def pass_time(page, seconds) -> None:
+    """Let so much of the page's time pass, in which polls have their turns."""
+    for _ in range(seconds // 10):
+        # JupyterLab's own poll shows it
+        with page.expect_request("**/api/kernels?*"):
+            page.clock.fast_forward(10_000)
+
+
+def test_an_open_sidebar_asks_for_nothing_while_nothing_happens(page, guest):
+    asked = opened(page, guest.lab)
+    pass_time(page, 30)
+    assert asked == []
+
+
+def test_an_open_sidebar_asks_every_5_s_when_it_hears_nothing_for_50_s(page, guest):
+    # a connection that stands, and over which nothing ever comes
+    page.route_web_socket("**/api/events/subscribe*", lambda _: None)
+    asked = opened(page, guest.lab)
+    pass_time(page, 30)
+    assert asked == []
+    with page.expect_response("**/mlops/api/endpoints"):
+        pass_time(page, 30)
+    for _ in range(3):
+        with page.expect_response("**/mlops/api/endpoints"):
+            page.clock.fast_forward(5_000)

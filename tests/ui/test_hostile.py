@@ -50,36 +50,32 @@ def test_hostile_names_are_shown_as_text_and_do_nothing(page, infested, picture)
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_turns_the_writing_direction_is_written_out(page, infested):
-    page.goto(infested.lab.url("lab?reset"))
-    panel = steps.panel(page)
-    rows = steps.history(page)
+def test_what_turns_the_writing_direction_is_written_out(sidebar, infested):
+    panel = sidebar.get_by_role("region", name="MLOps", exact=True)
+    rows = steps.history(sidebar)
     expect(rows.get_by_role("option").first).to_be_visible()
-    steps.unfold_all(page)
+    steps.unfold_all(sidebar)
     text = panel.evaluate("element => element.textContent")
     assert not set(text) & set("\u202e\u202c\u2066")
 
 
-def test_a_name_of_10_kb_does_not_stretch_the_page(page, infested):
-    page.goto(infested.lab.url("lab?reset"))
-    panel = steps.panel(page)
-    rows = steps.history(page)
+def test_a_name_of_10_kb_does_not_stretch_the_page(sidebar, infested):
+    panel = sidebar.get_by_role("region", name="MLOps", exact=True)
+    rows = steps.history(sidebar)
     expect(rows.get_by_role("option", name="LLLLLLLL").first).to_be_visible()
     heights = {row.bounding_box()["height"] for row in rows.get_by_role("option").all()[:20]}
     assert len(heights) == 1
     assert panel.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 
-def test_hostile_names_do_nothing_in_the_explorer_either(page, infested):
-    page.goto(infested.lab.url("lab?reset"))
-    steps.panel(page)
-    shown = steps.explorer(page)
+def test_hostile_names_do_nothing_in_the_explorer_either(sidebar, infested):
+    shown = steps.explorer(sidebar)
     shown.get_by_label("Model").fill(facts.MARKUP)
     row = shown.get_by_role("row").nth(1)
     expect(row).to_contain_text('<img src="x"')
     # its right half may lie below the detail
     row.click(position={"x": 20, "y": 10})
-    record = page.get_by_role("complementary", name="Record")
+    record = sidebar.get_by_role("complementary", name="Record")
     expect(record).to_contain_text('<img src="x"')
     shown.get_by_label("Model").fill("")
     shown.get_by_label("Text in names").fill("data-commandlinker")
@@ -87,5 +83,5 @@ def test_hostile_names_do_nothing_in_the_explorer_either(page, infested):
     row.click(position={"x": 20, "y": 10})
     expect(record).to_contain_text("data-commandlinker-command")
     record.get_by_text("data-commandlinker-command").first.click()
-    assert page.evaluate(PLANTED) == [None, 0, 0, "JupyterLab Light"]
-    assert page.locator("[data-commandlinker-command*=theme]").count() == 0
+    assert sidebar.evaluate(PLANTED) == [None, 0, 0, "JupyterLab Light"]
+    assert sidebar.locator("[data-commandlinker-command*=theme]").count() == 0

@@ -7,25 +7,21 @@ from playwright.sync_api import expect
 from tests.ui import facts, steps
 
 
-def test_a_version_is_deployed_from_the_sidebar(page, workshop, picture):
-    page.goto(workshop.lab.url("lab?reset"))
-    steps.panel(page)
-    models = steps.model(page, "churn")
-    steps.click_still(models.get_by_role("button", name="Deploy version 1"))
+def test_a_version_is_deployed_from_the_sidebar(sidebar, workshop, picture):
+    models = steps.model(sidebar, "churn")
+    steps.press(models.get_by_role("button", name="Deploy version 1"))
     models.get_by_role("textbox", name="Endpoint").fill("from-the-sidebar")
     form = models.get_by_role("form", name="Deploy version 1")
     form.get_by_role("button", name="Deploy", exact=True).click()
-    card = steps.endpoint(page, "from-the-sidebar")
+    card = steps.endpoint(sidebar, "from-the-sidebar")
     expect(card.get_by_text("ready", exact=True)).to_be_visible(timeout=30_000)
-    picture(page, "deployed")
+    picture(sidebar, "deployed")
     facts.call(workshop.hub, "from-the-sidebar")
 
 
-def test_a_name_that_no_endpoint_can_have_is_explained_before_it_is_sent(page, workshop):
-    page.goto(workshop.lab.url("lab?reset"))
-    steps.panel(page)
-    models = steps.model(page, "churn")
-    steps.click_still(models.get_by_role("button", name="Deploy version 1"))
+def test_a_name_that_no_endpoint_can_have_is_explained_before_it_is_sent(sidebar, workshop):
+    models = steps.model(sidebar, "churn")
+    steps.press(models.get_by_role("button", name="Deploy version 1"))
     models.get_by_role("textbox", name="Endpoint").fill("../Über")
     form = models.get_by_role("form", name="Deploy version 1")
     deploy = form.get_by_role("button", name="Deploy", exact=True)
@@ -34,10 +30,8 @@ def test_a_name_that_no_endpoint_can_have_is_explained_before_it_is_sent(page, w
     assert "../Über" not in [status.spec.name for status in workshop.hub.endpoints()]
 
 
-def test_the_aliases_of_the_registry_stand_beside_their_versions(page, workshop):
-    page.goto(workshop.lab.url("lab?reset"))
-    steps.panel(page)
-    models = steps.model(page, "churn")
+def test_the_aliases_of_the_registry_stand_beside_their_versions(sidebar, workshop):
+    models = steps.model(sidebar, "churn")
     expect(models.get_by_text("champion", exact=True)).to_be_visible(timeout=30_000)
 
 

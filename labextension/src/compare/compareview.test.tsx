@@ -8,7 +8,7 @@ import {
 import React from 'react';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { run, RunServer } from '../../test/runserver';
+import { run, RunServer, verdict } from '../../test/runserver';
 import { trans } from '../../test/samples';
 import { CompareView } from './compareview';
 
@@ -32,6 +32,10 @@ beforeEach(() => {
     run('first', 'succeeded', change(0.1, 0.9)),
     run('second', 'succeeded', change(0.2, 0.95))
   ];
+  server.verdict = verdict('differs', {
+    differences: [{ what: 'metric auc', detail: '0.9 vs 0.95' }],
+    causes: ['parameter lr']
+  });
   server.outputs = {
     first: notebook(['lr = 0.1', ''], ['fit()', 'auc 0.9'], ['x = 1', 'same']),
     second: notebook(['lr = 0.2', ''], ['fit()', 'auc 0.95'], ['x = 1', 'same'])
@@ -71,22 +75,48 @@ describe('two runs side by side', () => {
     show();
     expect(await screen.findByText(/2 of 3 cells differ/)).toBeTruthy();
     expect(
-      screen.getByRole('heading', { name: 'Cell 1 code differs' })
+      screen.getByRole('heading', { name: 'Cell 0 code differs' })
     ).toBeTruthy();
     expect(
-      screen.getByRole('heading', { name: 'Cell 2 output differs' })
+      screen.getByRole('heading', { name: 'Cell 1 output differs' })
     ).toBeTruthy();
-    expect(screen.queryByRole('heading', { name: /^Cell 3/ })).toBeNull();
+    expect(screen.queryByRole('heading', { name: /^Cell 2/ })).toBeNull();
     fireEvent.click(screen.getByRole('button', { name: 'Show all cells' }));
     expect(
-      screen.getByRole('heading', { name: 'Cell 3 the same' })
+      screen.getByRole('heading', { name: 'Cell 2 the same' })
     ).toBeTruthy();
+  });
+
+  it('have the verdict that the hub gives', async () => {
+    show();
+    const said = within(await screen.findByRole('group', { name: 'Verdict' }));
+    expect(said.getByText('differs')).toBeTruthy();
+    expect(said.getByText('metric auc (0.9 vs 0.95)')).toBeTruthy();
+    expect(said.getByText('parameter lr')).toBeTruthy();
+  });
+
+  it('are the same within the tolerance where the hub says so', async () => {
+    const close = [{ what: "cell 1 'fit()'", detail: 'its output' }];
+    server.verdict = verdict('within_tolerance', { close });
+    show();
+    expect(
+      await screen.findByRole('heading', {
+        name: 'Cell 1 output within tolerance'
+      })
+    ).toBeTruthy();
+  });
+
+  it('are shown side by side even if there is no verdict', async () => {
+    server.verdict = undefined;
+    show();
+    expect((await screen.findByRole('alert')).textContent).toContain('failed');
+    expect(await row('lr')).toBeTruthy();
   });
 
   it('mark the lines that differ', async () => {
     show();
     const code = within(
-      await screen.findByRole('table', { name: 'Code of cell 1' })
+      await screen.findByRole('table', { name: 'Code of cell 0' })
     );
     expect(code.getAllByLabelText(/^differs: /)).toHaveLength(2);
   });

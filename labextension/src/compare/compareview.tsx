@@ -4,7 +4,8 @@ import React from 'react';
 import { IViewContext } from '../context';
 import { Button, ErrorNote, Loading, Trans, useValue } from '../react';
 import { RunApi } from '../runs/api';
-import { IRun } from '../runs/types';
+import { IRun, IVerdict } from '../runs/types';
+import { Verdict } from '../runs/verdict';
 import {
   formatSeconds,
   formatValue,
@@ -39,6 +40,10 @@ export function CompareView(
     const api = new RunApi(store.api);
     return new Value(() => Promise.all([read(api, first), read(api, second)]));
   }, [store, first, second]);
+  const judged = React.useMemo(() => {
+    const api = new RunApi(store.api);
+    return new Value(() => api.compare(first, second));
+  }, [store, first, second]);
   const { value, error } = useValue(both);
   if (error) {
     return (
@@ -52,7 +57,9 @@ export function CompareView(
   if (value === undefined) {
     return <Loading trans={trans} what={trans.__('Reading both runs…')} />;
   }
-  return <Both left={value[0]} right={value[1]} trans={trans} />;
+  return (
+    <Both left={value[0]} right={value[1]} judged={judged} trans={trans} />
+  );
 }
 
 async function read(api: RunApi, id: string): Promise<ISide> {
@@ -68,8 +75,36 @@ async function read(api: RunApi, id: string): Promise<ISide> {
   return { run, cells: codeCells(document) };
 }
 
-function Both(props: { left: ISide; right: ISide; trans: Trans }): JSX.Element {
-  const { left, right, trans } = props;
+/** The hub's verdict: it compares numbers as numbers, and knows of data, environment and models. */
+function Judged(props: { judged: Value<IVerdict>; trans: Trans }): JSX.Element {
+  const { judged, trans } = props;
+  const { value, error } = useValue(judged);
+  return (
+    <section>
+      <h3>{trans.__('Verdict')}</h3>
+      {error ? (
+        <ErrorNote
+          error={error}
+          trans={trans}
+          retry={() => void judged.refresh()}
+        />
+      ) : value === undefined ? (
+        <Loading trans={trans} what={trans.__('Comparing the runs…')} />
+      ) : (
+        <Verdict verdict={value} marked trans={trans} />
+      )}
+    </section>
+  );
+}
+
+function Both(props: {
+  left: ISide;
+  right: ISide;
+  judged: Value<IVerdict>;
+  trans: Trans;
+}): JSX.Element {
+  const { left, right, judged, trans } = props;
+  const { value: verdict } = useValue(judged);
   const [all, setAll] = React.useState(false);
   const rows = React.useMemo(
     () => sideBySide(align(left.cells, right.cells, cell => cell.source)),
@@ -78,6 +113,7 @@ function Both(props: { left: ISide; right: ISide; trans: Trans }): JSX.Element {
   const shown = all ? rows : rows.filter(differs);
   return (
     <div className="mj-Compare">
+      <Judged judged={judged} trans={trans} />
       <FactTable
         title={trans.__('Runs')}
         left={factsOf(left.run, trans)}
@@ -117,8 +153,9 @@ function Both(props: { left: ISide; right: ISide; trans: Trans }): JSX.Element {
         {shown.map(row => (
           <Cell
             key={rows.indexOf(row)}
-            number={rows.indexOf(row) + 1}
+            number={row.left?.index ?? row.right?.index ?? 0}
             row={row}
+            near={isNear(row, verdict)}
             trans={trans}
           />
         ))}
@@ -128,11 +165,14 @@ function Both(props: { left: ISide; right: ISide; trans: Trans }): JSX.Element {
 }
 
 function Cell(props: {
+  /** Its place in the notebook, as the verdict and the reasons of runs count. */
   number: number;
   row: IPair<ICodeCell>;
+  /** Whether its outputs differ by nothing but numbers, and those within the tolerance. */
+  near: boolean;
   trans: Trans;
 }): JSX.Element {
-  const { number, row, trans } = props;
+  const { number, row, near, trans } = props;
   const { left, right } = row;
   return (
     <section className="mj-Compare-cell">
@@ -143,7 +183,7 @@ function Cell(props: {
             ? trans.__('only in the second')
             : right === undefined
               ? trans.__('only in the first')
-              : wordOf(left, right, trans)}
+              : wordOf(left, right, near, trans)}
         </span>
       </h4>
       <Difference
@@ -164,14 +204,35 @@ function Cell(props: {
   );
 }
 
-function wordOf(left: ICodeCell, right: ICodeCell, trans: Trans): string {
+function wordOf(
+  left: ICodeCell,
+  right: ICodeCell,
+  near: boolean,
+  trans: Trans
+): string {
   const code = left.source !== right.source;
   const outputs = left.outputs !== right.outputs;
   return code
     ? trans.__('code differs')
     : outputs
-      ? trans.__('output differs')
+      ? near
+        ? trans.__('output within tolerance')
+        : trans.__('output differs')
       : trans.__('the same');
+}
+
+/** The hub names cells by their place in the notebook: `cell 7 'Fit'`. */
+function isNear(
+  { left, right }: IPair<ICodeCell>,
+  verdict: IVerdict | undefined
+): boolean {
+  return (
+    left !== undefined &&
+    left.index === right?.index &&
+    (verdict?.close ?? []).some(
+      ({ what }) => /^cell (\d+)\b/.exec(what)?.[1] === String(left.index)
+    )
+  );
 }
 
 function differs({ left, right }: IPair<ICodeCell>): boolean {

@@ -3,6 +3,8 @@
 import { printed } from '../runs/printed';
 
 export interface ICodeCell {
+  /** Its place in the notebook, among cells of all kinds. */
+  index: number;
   source: string;
   outputs: string;
 }
@@ -17,8 +19,10 @@ export function codeCells(document: unknown): ICodeCell[] {
     return [];
   }
   return cells
-    .filter(cell => cell?.cell_type === 'code')
-    .map(cell => ({
+    .map((cell, index) => ({ cell, index }))
+    .filter(({ cell }) => cell?.cell_type === 'code')
+    .map(({ cell, index }) => ({
+      index,
       source: textOf(cell.source),
       outputs: printed(
         (Array.isArray(cell.outputs) ? cell.outputs : [])
@@ -44,14 +48,18 @@ function outputText(output: unknown): string {
 
 /** Text as it is; of anything else what it is and how much, so that another one is seen. */
 function dataText(data: Record<string, unknown>): string {
-  return Object.entries(data)
-    .filter(([type]) => type !== 'text/html' || !('text/plain' in data))
-    .map(([type, value]) =>
-      type.startsWith('text/')
-        ? textOf(value)
-        : `[${type}, ${sizeOf(value)} bytes, ${hashOf(value)}]`
-    )
-    .join('\n');
+  return (
+    Object.entries(data)
+      .filter(([type]) => type !== 'text/html' || !('text/plain' in data))
+      // what is said by it is a fact of the run, and in the text beside it
+      .filter(([type]) => !type.startsWith('application/vnd.mlops-jupyter.'))
+      .map(([type, value]) =>
+        type.startsWith('text/')
+          ? textOf(value)
+          : `[${type}, ${sizeOf(value)} bytes, ${hashOf(value)}]`
+      )
+      .join('\n')
+  );
 }
 
 function textOf(value: unknown): string {

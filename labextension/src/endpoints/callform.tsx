@@ -69,7 +69,7 @@ function CopyCall(props: {
   const example = exampleOf(inputs);
   return (
     <>
-      <div className="mj-Endpoint-form-actions">
+      <div className="mj-Endpoint-form-actions mj-Endpoint-copy">
         <Button
           label={trans.__('Copy as curl')}
           onClick={() => copy(curl(url, example))}

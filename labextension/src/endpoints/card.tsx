@@ -1,4 +1,5 @@
 import { Time } from '@jupyterlab/coreutils';
+import { stopIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import { IEndpoint, IStatus } from '../api';
@@ -18,6 +19,7 @@ import { describeTraffic } from './traffic';
 // most pages only look at endpoints
 const TabForm = lazily(() => import('./tabform'));
 const Redeploy = lazily(() => import('./redeploy'));
+const Pipeline = lazily(() => import('../pipelines/parts'));
 
 export interface ICardProps {
   endpoint: IEndpoint;
@@ -26,15 +28,20 @@ export interface ICardProps {
   off: string | false;
   store: Store;
   trans: Trans;
+  /** Have all endpoints in the list. */
+  unfilter: () => void;
   /** Says whether there is something in the card that must not be lost. */
   onHold: (hold: boolean) => void;
 }
 
 /** All of one endpoint, stacked so that it fits a sidebar. */
 export function EndpointCard(props: ICardProps): JSX.Element {
-  const { endpoint, store, trans } = props;
+  const { endpoint, status, store, trans } = props;
   const { spec } = endpoint;
   const title = React.useId();
+  const change = useChange(store, spec.name, trans);
+  const off = props.off || refusal(status, 'deploy', trans);
+  const control = { endpoint, store, trans, change, off };
   return (
     <article className="mj-Endpoint" aria-labelledby={title} tabIndex={-1}>
       <div className="mj-Endpoint-head">
@@ -46,6 +53,7 @@ export function EndpointCard(props: ICardProps): JSX.Element {
           past={props.off !== false}
           trans={trans}
         />
+        {spec.deployed && <Undeploy {...control} />}
       </div>
       <p className="mj-Endpoint-model">
         <Text most={60}>{spec.model}</Text> ·{' '}
@@ -60,8 +68,13 @@ export function EndpointCard(props: ICardProps): JSX.Element {
           <Rates endpoint={endpoint} store={store} trans={trans} />
         </>
       )}
+      {endpoint.pipeline && <Pipeline {...props} />}
       <Changed endpoint={endpoint} trans={trans} />
-      <Controls {...props} />
+      <Controls
+        {...control}
+        callOff={props.off || refusal(status, 'invoke', trans)}
+        onHold={props.onHold}
+      />
     </article>
   );
 }
@@ -81,13 +94,14 @@ function Changed(props: { endpoint: IEndpoint; trans: Trans }): JSX.Element {
 }
 
 /** What can be done with it: one form at a time. */
-function Controls(props: ICardProps): JSX.Element {
-  const { endpoint, status, store, trans, onHold } = props;
+function Controls(
+  props: IControl & { callOff: string | false } & Pick<ICardProps, 'onHold'>
+): JSX.Element {
+  const { onHold, callOff, ...control } = props;
+  const { endpoint, trans, change } = control;
   const { name, deployed } = endpoint.spec;
   const [tab, setTab] = React.useState<Tab>();
-  const change = useChange(store, name, trans);
   const body = React.useId();
-  const off = props.off || refusal(status, 'deploy', trans);
   const hold = tab !== undefined || change.busy || change.outcome !== undefined;
   React.useEffect(() => onHold(hold), [hold, onHold]);
 
@@ -105,7 +119,7 @@ function Controls(props: ICardProps): JSX.Element {
   if (!deployed) {
     return (
       <>
-        <Redeploy {...{ endpoint, store, trans, change, off }} />
+        <Redeploy {...control} />
         <div key="outcome" ref={end}>
           <Outcome change={change} trans={trans} />
         </div>
@@ -118,7 +132,6 @@ function Controls(props: ICardProps): JSX.Element {
     ['versions', trans.__('Versions')],
     ['call', trans.__('Call')]
   ];
-  const shared = { endpoint, store, trans, change, off };
   return (
     <>
       <div
@@ -141,15 +154,10 @@ function Controls(props: ICardProps): JSX.Element {
             {label}
           </button>
         ))}
-        <Undeploy {...shared} />
       </div>
       {tab && (
         <div id={body} className="mj-Endpoint-panel">
-          <TabForm
-            {...shared}
-            tab={tab}
-            callOff={props.off || refusal(status, 'invoke', trans)}
-          />
+          <TabForm {...control} tab={tab} callOff={callOff} />
         </div>
       )}
       <div key="outcome" ref={end}>
@@ -181,8 +189,11 @@ function Undeploy(props: IControl): JSX.Element {
   return (
     <Button
       label={trans.__('Undeploy')}
+      kind="icon"
       disabled={props.off || busy(change, trans)}
       onClick={() => void undeploy()}
-    />
+    >
+      <stopIcon.react tag="span" width="16px" height="16px" />
+    </Button>
   );
 }

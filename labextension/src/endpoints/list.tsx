@@ -48,6 +48,7 @@ export function EndpointList(props: {
             endpoint={endpoint}
             nearness={nearness}
             initially={at < FIRST}
+            unfilter={() => setFilter('')}
           />
         ))}
       </ul>
@@ -63,11 +64,13 @@ function Item(props: {
   trans: Trans;
   nearness: Nearness;
   initially: boolean;
+  unfilter: () => void;
 }): JSX.Element {
-  const { endpoint, status, off, store, trans } = props;
+  const { endpoint, status, off, store, trans, unfilter } = props;
   const [hold, setHold] = React.useState(false);
   return (
     <NearItem
+      name={endpoint.spec.name}
       nearness={props.nearness}
       initially={props.initially}
       hold={hold}
@@ -75,7 +78,7 @@ function Item(props: {
     >
       {() => (
         <EndpointCard
-          {...{ endpoint, status, off, store, trans }}
+          {...{ endpoint, status, off, store, trans, unfilter }}
           onHold={setHold}
         />
       )}

@@ -41,6 +41,8 @@ export class Nearness {
  * that something in it must not be lost, or it has the focus.
  */
 export function NearItem(props: {
+  /** Of an endpoint: what it is looked for by. */
+  name?: string;
   nearness: Nearness;
   initially: boolean;
   hold: boolean;
@@ -72,6 +74,7 @@ export function NearItem(props: {
     <li
       ref={item}
       className="mj-Endpoints-item"
+      data-endpoint={props.name}
       style={whole ? undefined : { height }}
     >
       {whole ? props.children() : props.brief}

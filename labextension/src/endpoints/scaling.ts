@@ -138,7 +138,7 @@ export function describeScaling(policy: IScaling, trans: Trans): string {
       return trans._n('Fixed: %1 replica', 'Fixed: %1 replicas', min);
     case 'elastic':
       return trans.__(
-        'Elastic: %1 to %2 replicas, %3 calls at once each',
+        'Elastic: %1 to %2 replicas, calls at once each: %3',
         min,
         max,
         policy.target

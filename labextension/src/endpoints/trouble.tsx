@@ -1,11 +1,12 @@
 import React from 'react';
 
 import { ApiError, IStatus } from '../api';
-import { CommandIDs } from '../commands';
 import { IViewContext } from '../context';
-import { Button, ErrorNote } from '../react';
-import { asApiError } from '../value';
-import { refusal } from './rights';
+import { lazily } from '../lazy';
+import { ErrorNote } from '../react';
+
+// most hubs run
+const StartHub = lazily(() => import('./starthub'));
 
 /** Why the endpoints cannot be read; where only the hub is missing, a button that starts it. */
 export function Trouble(
@@ -35,43 +36,5 @@ export function Trouble(
       </p>
       <StartHub {...props} />
     </div>
-  );
-}
-
-function StartHub(
-  props: IViewContext & { status: IStatus | undefined; onStarted: () => void }
-): JSX.Element {
-  const { store, trans, commands, status } = props;
-  const [busy, setBusy] = React.useState(false);
-  const [failure, setFailure] = React.useState<ApiError>();
-  const start = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      if (commands.hasCommand(CommandIDs.startHub)) {
-        await commands.execute(CommandIDs.startHub);
-      } else {
-        await store.api.startHub();
-      }
-      props.onStarted();
-      store.refreshAll();
-    } catch (thrown) {
-      setFailure(asApiError(thrown));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return (
-    <>
-      <Button
-        label={trans.__('Start the Hub')}
-        kind="accept"
-        disabled={
-          refusal(status, 'hub', trans) || (busy && trans.__('It is starting…'))
-        }
-        onClick={() => void start()}
-      />
-      {failure && <ErrorNote error={failure} trans={trans} />}
-    </>
   );
 }

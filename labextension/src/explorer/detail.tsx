@@ -3,6 +3,7 @@ import React from 'react';
 
 import { ILoggedRecord } from '../api';
 import { IViewContext } from '../context';
+import { lazily } from '../lazy';
 import { Button, Loading, Trans } from '../react';
 import { useAnswer } from './answer';
 import { IAsked } from './asked';
@@ -14,6 +15,11 @@ import { RecordFacts } from './recordfacts';
 import { Related } from './related';
 import { copyText, saveBlob } from './save';
 import { sentenceOf } from './words';
+
+// most records are of no pipeline
+const RunTree = lazily(async () => ({
+  default: (await import('../pipelines/parts')).RunTree
+}));
 
 export interface IDetail extends Omit<IViewContext, 'state'> {
   /** Id or index of the record. */
@@ -99,6 +105,14 @@ function Blocks(props: IDetail & { found: ILoggedRecord }): JSX.Element {
   return (
     <>
       <RecordFacts found={found} trans={trans} ask={props.ask} />
+      {record.pipeline?.run && (
+        <RunTree
+          record={record}
+          api={store.api}
+          trans={trans}
+          open={props.open}
+        />
+      )}
       {record.kind === 'prediction' && (
         <>
           <Payload record={record} side="input" api={store.api} trans={trans} />

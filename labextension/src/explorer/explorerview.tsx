@@ -11,6 +11,7 @@ import { ExportLinks } from './exportlinks';
 import FilterBar from './filterbar';
 import { useRecordList, useShown } from './hooks';
 import { namesOf } from './names';
+import { NewerButton } from './newerbutton';
 import { Denied, LedgerError, mayRead, NoRows } from './notes';
 import { RecordList } from './recordlist';
 import { Table } from './table';
@@ -138,6 +139,7 @@ function Tools(
         <Flow.react tag="span" />
       </Button>
       <span className="mj-Tools-count">{countOf(list, trans)}</span>
+      {list && <NewerButton list={list} trans={trans} />}
       <VerifyBadge store={store} trans={trans} commands={props.commands} />
       <ExportLinks api={store.api} asked={props.asked} trans={trans} />
     </div>

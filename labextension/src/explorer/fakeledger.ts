@@ -20,6 +20,8 @@ export class FakeLedger {
   /** So many of the newest cannot be found yet. */
   lag = 0;
   fault: ApiError | undefined;
+  /** Milliseconds that an answer takes. */
+  answersAfter = 0;
   readonly asked: IAskedPage[] = [];
   private readonly owner = {};
   readonly grew = new Signal<object, number | undefined>(this.owner);
@@ -34,7 +36,11 @@ export class FakeLedger {
       if (this.fault) {
         throw this.fault;
       }
-      return this.page(filter, options.limit ?? 50, options.before);
+      const page = this.page(filter, options.limit ?? 50, options.before);
+      if (this.answersAfter > 0) {
+        await new Promise(answer => setTimeout(answer, this.answersAfter));
+      }
+      return page;
     }
   };
 

@@ -159,6 +159,7 @@ function kinds(trans: Trans): (readonly [string, string])[] {
     ['', trans.__('All')],
     ['prediction', trans.__('Calls')],
     ['control', trans.__('Changes')],
+    ['run', trans.__('Runs')],
     ['access', trans.__('Access')],
     ['system', trans.__('The hub itself')]
   ];

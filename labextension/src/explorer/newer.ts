@@ -18,14 +18,15 @@ export interface INewer {
 
 /**
  * What fits among the records from index `mark` on; undefined when `stale` says that nobody wants
- * it any more, `another` when the ledger is not the one that the mark is of.
+ * it any more, `another` when the ledger is not the one that the mark is of. `every` says that all
+ * records fit, so that the first page tells whether there are too many.
  */
 export async function fetchNewer(
   api: Pick<Api, 'records'>,
   filter: IFilter,
-  options: { mark: number; limit: number; stale: () => boolean }
+  options: { mark: number; limit: number; every: boolean; stale: () => boolean }
 ): Promise<INewer | 'another' | undefined> {
-  const { mark, limit, stale } = options;
+  const { mark, limit, every, stale } = options;
   const found: IRecord[] = [];
   let newest: IRecordPage | undefined;
   let page: IRecordPage | undefined;
@@ -46,6 +47,9 @@ export async function fetchNewer(
       page.next <= mark
     ) {
       return { found, newest };
+    }
+    if (every && page.next - mark > (PAGES - 1 - pages) * limit) {
+      break;
     }
   }
   return { found, newest: newest!, next: page!.next! };

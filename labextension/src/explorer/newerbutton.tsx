@@ -7,7 +7,6 @@ import { RecordList } from './recordlist';
 export function NewerButton(props: {
   list: RecordList;
   trans: Trans;
-  onClick: () => void;
 }): JSX.Element {
   const { list, trans } = props;
   const count = list.manyNewer ? `${list.newer}+` : String(list.newer);
@@ -17,7 +16,7 @@ export function NewerButton(props: {
         <Button
           label={trans.__('%1 new', count)}
           kind="accept"
-          onClick={props.onClick}
+          onClick={() => list.showNewer()}
         />
       )}
     </div>

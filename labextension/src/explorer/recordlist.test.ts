@@ -198,12 +198,70 @@ describe('new records', () => {
     expect(ledger.asked.length).toBe(asked);
   });
 
+  it('that came while the first page was fetched are not forgotten', async () => {
+    ledger.add(10);
+    open();
+    ledger.answersAfter = 100;
+    list.ask({});
+    await settle(50);
+    ledger.grow(1);
+    await settle(1000);
+    expect(indexes()[0]).toBe(10);
+  });
+
+  it('that came during a look are looked for after it', async () => {
+    ledger.add(10);
+    open();
+    await settle();
+    ledger.answersAfter = 100;
+    ledger.grow(1);
+    await settle(50);
+    ledger.grow(1);
+    await settle(2000);
+    expect(indexes()[0]).toBe(11);
+  });
+
+  it.each([
+    { takes: 300, late: 2000 },
+    { takes: 4000, late: 13_000 }
+  ])(
+    'are seen $late ms late at most while calls go on and an answer takes $takes ms',
+    async ({ takes, late }) => {
+      ledger.add(10);
+      open();
+      await settle();
+      ledger.answersAfter = takes;
+      const written = new Map<number, number>();
+      let latest = 0;
+      list.changed.connect(() => {
+        const at = written.get(list.records[0].index);
+        for (const [index, when] of written) {
+          if (at !== undefined && index <= list.records[0].index) {
+            latest = Math.max(latest, Date.now() - when);
+            written.delete(index);
+          }
+        }
+      });
+      for (let at = 0; at < 400; at++) {
+        ledger.grow(100);
+        written.set(ledger.records.length - 1, Date.now());
+        await settle(250);
+      }
+      expect(written.size).toBeLessThan(60);
+      expect(latest).toBeLessThanOrEqual(late);
+      // one look at a time, each of one request
+      expect(ledger.asked.length).toBeLessThanOrEqual(100_000 / takes);
+    }
+  );
+
   it('so many that the gap is long make it begin anew, contiguous', async () => {
     ledger.add(10);
     open();
     await settle();
     ledger.grow(5000);
     await settle(300);
+    // that the gap is long shows with the first page
+    expect(ledger.asked.length).toBeLessThanOrEqual(3);
     list.want(400);
     await settle(300);
     const found = indexes();

@@ -4,10 +4,10 @@ import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api, ApiError, IFilter, IRecord, IRecordPage } from '../api';
+import { Pace } from '../pace';
 import { asApiError } from '../value';
 import { IAsked, countAsked, filterOf } from './asked';
 import { fetchNewer, INewer, narrowed } from './newer';
-import { Pace } from './pace';
 
 /** Rows of the first page, so that it is soon there, and of those that follow. */
 const FIRST_PAGE = 50;
@@ -91,6 +91,11 @@ export class RecordList implements IDisposable {
     return this._overflow;
   }
 
+  /** Counts how often newer records were put on top: the list is looked at from its head then. */
+  get renewed(): number {
+    return this._renewed;
+  }
+
   get isDisposed(): boolean {
     return this._disposed;
   }
@@ -128,6 +133,7 @@ export class RecordList implements IDisposable {
     this._generation++;
     this._filter = filterOf(this._asked, Date.now());
     this._next = undefined;
+    this._seen = 0;
     this._wanted = FIRST_PAGE;
     this._running = false;
     this.dropWaiting();
@@ -159,6 +165,7 @@ export class RecordList implements IDisposable {
 
   /** Put the newer records on top, however many. */
   showNewer(): void {
+    this._renewed++;
     if (this._overflow) {
       this.reload();
       return;
@@ -202,6 +209,9 @@ export class RecordList implements IDisposable {
       while (this.lacking()) {
         this._changed.emit();
         const first = !this.loaded;
+        if (first) {
+          this._unsure = false;
+        }
         const page = await this.source.api.records(this._filter, {
           limit: first ? FIRST_PAGE : PAGE,
           before: this._next
@@ -235,9 +245,11 @@ export class RecordList implements IDisposable {
     if (first) {
       this._records = page.records;
       this._mark = page.indexed;
-      this._seen = Math.max(page.size, page.indexed);
-      this._unsure = false;
       this.stayAwake(page);
+      // more may have been said while the page was fetched
+      if (this._watchers > 0 && (this._unsure || this._seen > page.size)) {
+        this._pace.soon();
+      }
     } else {
       this._records = [...this._records, ...page.records];
     }
@@ -247,7 +259,7 @@ export class RecordList implements IDisposable {
   /** Fetch what is newer than the newest known, if there is anything. */
   private async look(shown: boolean): Promise<void> {
     const behind = this._unsure || this._seen > this._mark;
-    if (this._looking || !this.loaded || !behind || this._disposed) {
+    if (this._pace.looking || !this.loaded || !behind || this._disposed) {
       return;
     }
     if (this._held && !shown && (this._overflow || !this.searching)) {
@@ -255,8 +267,7 @@ export class RecordList implements IDisposable {
       return;
     }
     const generation = this._generation;
-    const started = Date.now();
-    this._looking = true;
+    this._pace.began();
     this._unsure = false;
     try {
       await this.fetchNewer(generation, shown || !this._held);
@@ -266,8 +277,7 @@ export class RecordList implements IDisposable {
         this._error = asApiError(error);
       }
     } finally {
-      this._looking = false;
-      this._pace.ended(started);
+      this._pace.ended();
       this._changed.emit();
     }
   }
@@ -276,6 +286,7 @@ export class RecordList implements IDisposable {
     const news = await fetchNewer(this.source.api, this.newerFilter(), {
       mark: this._mark,
       limit: this.newerLimit(),
+      every: !this.searching,
       stale: () => generation !== this._generation
     });
     if (news === undefined) {
@@ -294,12 +305,9 @@ export class RecordList implements IDisposable {
 
   /** All that is newer was found. */
   private accept({ found, newest }: INewer, shown: boolean): void {
-    if (newest.indexed > this._mark) {
-      this._pace.caughtUp();
-    }
+    this.stayAwake(newest);
     this._mark = Math.max(this._mark, newest.indexed);
     this._uncounted = 0;
-    this.stayAwake(newest);
     if (shown) {
       this.put(found, this._records);
     } else {
@@ -315,6 +323,7 @@ export class RecordList implements IDisposable {
     this._records = found;
     this._next = next;
     this._wanted = found.length;
+    this.stayAwake(newest);
     this._mark = newest.indexed;
   }
 
@@ -341,7 +350,10 @@ export class RecordList implements IDisposable {
   /** What is written but cannot be found yet is looked for again. */
   private stayAwake(page: IRecordPage): void {
     this._seen = Math.max(this._seen, page.size);
-    if (this._seen > page.indexed && this._watchers > 0) {
+    if (page.indexed > this._mark) {
+      this._pace.caughtUp();
+    }
+    if (page.size > page.indexed && this._watchers > 0) {
       this._pace.later();
     }
   }
@@ -378,6 +390,7 @@ export class RecordList implements IDisposable {
   private _waiting: readonly IRecord[] = [];
   private _uncounted = 0;
   private _overflow = false;
+  private _renewed = 0;
   /** Cursor of the next page; undefined before the first, null after the last. */
   private _next: number | null | undefined;
   private _wanted = FIRST_PAGE;
@@ -388,7 +401,6 @@ export class RecordList implements IDisposable {
   private _unsure = false;
   private _held = false;
   private _running = false;
-  private _looking = false;
   private _error: ApiError | undefined;
   private _generation = 0;
   private _watchers = 0;

@@ -26,7 +26,7 @@ export function RowList(props: {
   const rows = useRows(list, { height: ROW, ahead: AHEAD, held: paused, open });
   return (
     <div className="mj-RowList">
-      <NewerButton list={list} trans={trans} onClick={rows.showNewer} />
+      <NewerButton list={list} trans={trans} />
       <div
         {...rows.view}
         className="mj-RowList-view"

@@ -28,7 +28,6 @@ export interface IRows {
   part: React.CSSProperties;
   inView: IRow[];
   open: (record: IRecord) => void;
-  showNewer: () => void;
 }
 
 /** Rows of one height, of which only those in view are in the page, and one is active. */
@@ -50,9 +49,14 @@ export function useRows(
   const { records } = list;
   const { height, ahead, open } = options;
   const id = React.useId();
-  const windowed = useWindowed(records.length, height, list.asked);
+  const windowed = useWindowed(
+    records.length,
+    height,
+    list.asked,
+    list.renewed
+  );
   const active = useActiveRow(records, windowed, options);
-  const { ref, onScroll, first, last } = windowed;
+  const { first, last } = windowed;
   const held = windowed.away || options.held;
   React.useEffect(() => list.hold(held), [list, held]);
   React.useEffect(
@@ -67,8 +71,8 @@ export function useRows(
   }));
   return {
     view: {
-      ref,
-      onScroll,
+      ref: windowed.ref,
+      onScroll: windowed.onScroll,
       onKeyDown: active.onKeyDown,
       'aria-activedescendant': inView.find(row => row.active)?.id
     },
@@ -78,10 +82,6 @@ export function useRows(
     open: record => {
       active.activate(record);
       open(record);
-    },
-    showNewer: () => {
-      list.showNewer();
-      ref.current?.scrollTo({ top: 0 });
     }
   };
 }

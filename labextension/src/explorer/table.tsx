@@ -3,7 +3,6 @@ import React from 'react';
 import { IRecord } from '../api';
 import { formatCount } from '../hub/format';
 import { plain, Trans } from '../react';
-import { NewerButton } from './newerbutton';
 import { endOf } from './notes';
 import { RecordList } from './recordlist';
 import { IRow, useRows } from './rows';
@@ -97,7 +96,6 @@ export function Table(props: {
   useFocusAfter(opened, rows.view.ref);
   return (
     <div className="mj-Table">
-      <NewerButton list={list} trans={trans} onClick={rows.showNewer} />
       <div
         {...rows.view}
         className="mj-Table-view"
@@ -205,8 +203,23 @@ function Cell(props: { column: IColumn; record: IRecord }): JSX.Element {
       className={`mj-Cell mj-Cell-${column.name}`}
       title={plain(title, 1000)}
     >
-      <bdi>{plain(text, 80)}</bdi>
+      {column.name === 'time' ? (
+        <Moment>{text}</Moment>
+      ) : (
+        <bdi>{plain(text, 80)}</bdi>
+      )}
     </div>
+  );
+}
+
+/** A moment whose year gives way where there is little room. */
+function Moment(props: { children: string }): JSX.Element {
+  const [, year, rest] = /^(\d+-)?(.*)$/.exec(props.children) ?? [];
+  return (
+    <bdi>
+      <span className="mj-Cell-year">{year}</span>
+      {rest}
+    </bdi>
   );
 }
 

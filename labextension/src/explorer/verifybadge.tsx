@@ -3,13 +3,14 @@ import React from 'react';
 import { IVerification } from '../api';
 import { CommandIDs } from '../commands';
 import { IViewContext } from '../context';
-import { Button, ErrorNote, Text, Trans, useNow, useValue } from '../react';
-import { IReport, Verifier } from './verifier';
+import { lazily } from '../lazy';
+import { Button, ErrorNote, Trans, useNow, useValue } from '../react';
+import { Verifier } from './verifier';
 import { mayRead } from './notes';
 import { agoOf, isoOf, localOf } from './words';
 
-/** Problems of one check that are listed. */
-const LISTED = 10;
+// few checks are made here
+const Report = lazily(() => import('./verifyreport'));
 
 /** What the last check of the ledger found, and a button for one now. */
 export function VerifyBadge(
@@ -130,56 +131,5 @@ function Found(props: {
       />{' '}
       {agoOf(micros, now, trans)}
     </span>
-  );
-}
-
-function Report(props: {
-  report: IReport;
-  trans: Trans;
-  open: (index: number) => void;
-  close: () => void;
-}): JSX.Element {
-  const { report, trans } = props;
-  return (
-    <div
-      className={`mj-Verify-report ${report.ok ? 'mj-mod-good' : 'mj-mod-bad'}`}
-      role="status"
-    >
-      <p>
-        {report.ok
-          ? trans.__(
-              'All %1 records hold together (checked in %2 s).',
-              report.size.toLocaleString(),
-              report.seconds.toFixed(1)
-            )
-          : trans.__(
-              'The ledger does not hold together: %1 of its records were changed, lost or put in, or its columns are damaged.',
-              report.problems.length.toLocaleString()
-            )}
-      </p>
-      {!report.ok && (
-        <>
-          <ul>
-            {report.problems.slice(0, LISTED).map((problem, at) => (
-              <li key={at}>
-                <Button
-                  kind="link"
-                  label={trans.__('Record %1', problem.index)}
-                  onClick={() => props.open(problem.index)}
-                />
-                {': '}
-                <Text most={200}>{String(problem.what)}</Text>
-              </li>
-            ))}
-          </ul>
-          <p>
-            {trans.__(
-              'Keep a copy of the ledger as it is, and compare it with a checkpoint or a backup kept elsewhere.'
-            )}
-          </p>
-        </>
-      )}
-      <Button label={trans.__('Dismiss')} onClick={props.close} />
-    </div>
   );
 }

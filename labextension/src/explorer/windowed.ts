@@ -22,11 +22,15 @@ export interface IWindowed {
   page: () => number;
 }
 
-/** `subject` is what the list is about: with another one it is looked at from its head. */
+/**
+ * `subject` is what the list is about, `renewed` how often its head was asked for: with another
+ * one it is looked at from its head.
+ */
 export function useWindowed(
   count: number,
   rowHeight: number,
-  subject: unknown
+  subject: unknown,
+  renewed: number
 ): IWindowed {
   const ref = React.useRef<HTMLDivElement>(null);
   const [range, setRange] = React.useState({ first: 0, last: 0, away: false });
@@ -51,7 +55,7 @@ export function useWindowed(
   React.useLayoutEffect(measure, [measure]);
   React.useEffect(() => {
     ref.current?.scrollTo({ top: 0 });
-  }, [subject]);
+  }, [subject, renewed]);
   React.useEffect(() => {
     const observer = new ResizeObserver(measure);
     if (ref.current) {

@@ -64,6 +64,47 @@ describe('a record in words', () => {
     expect(outcomeOf(failed)).toBe('bad');
   });
 
+  it.each([
+    [
+      { kind: 'run', action: 'run.submit', actor: { sub: 'user:ann' } },
+      'Ask for a run, fit 8f1c23, user:ann'
+    ],
+    [
+      { kind: 'run', action: 'run.end', status: 500, error: 'cell_failed' },
+      'Run ended, fit 8f1c23, 500 cell_failed'
+    ],
+    [
+      {
+        kind: 'run',
+        action: 'run.verdict',
+        detail: { verdict: 'within_tolerance' }
+      },
+      'Repeat compared, fit 8f1c23 within tolerance'
+    ],
+    [
+      {
+        kind: 'control',
+        action: 'schedule.suspend',
+        detail: { schedule: 'nightly' },
+        status: 200
+      },
+      'Suspend schedule, nightly, 200'
+    ],
+    [
+      {
+        kind: 'control',
+        action: 'sweep.end',
+        detail: { sweep: '5eed5eed5eed', notebook: '/work/tune.ipynb' },
+        status: 200
+      },
+      'Sweep ended, tune 5eed5e, 200'
+    ]
+  ])('tells which run, schedule or sweep it was: %#', (parts, sentence) => {
+    const run = { id: '8f1c2345d6e7', notebook: '/work/fit.ipynb' };
+    const about = parts.kind === 'run' ? { run, ...parts } : parts;
+    expect(sentenceOf(record(about), trans)).toBe(sentence);
+  });
+
   it('shows an action that it does not know as it is', () => {
     expect(actionOf(record({ action: 'my.own' }), trans)).toBe('my.own');
   });

@@ -3,6 +3,9 @@
 import { IRecord } from '../api';
 import { plain, Trans } from '../react';
 
+/** So much of an id tells it from the others that one is likely to see. */
+const ID = 6;
+
 export type Outcome = 'good' | 'bad' | 'open' | 'plain';
 
 /** How it ended, for its colour; the words say it too. */
@@ -77,6 +80,37 @@ export function actionOf(record: IRecord, trans: Trans): string {
     case 'endpoint.recovered':
       return trans.__('Endpoint served again');
     default:
+      return actionOfRuns(action, trans);
+  }
+}
+
+function actionOfRuns(action: string, trans: Trans): string {
+  switch (action) {
+    case 'run.submit':
+      return trans.__('Ask for a run');
+    case 'run.start':
+      return trans.__('Run started');
+    case 'run.end':
+      return trans.__('Run ended');
+    case 'run.cancel':
+      return trans.__('Cancel a run');
+    case 'run.verdict':
+      return trans.__('Repeat compared');
+    case 'run.drop':
+      return trans.__('Old runs removed');
+    case 'schedule.save':
+      return trans.__('Save schedule');
+    case 'schedule.suspend':
+      return trans.__('Suspend schedule');
+    case 'schedule.resume':
+      return trans.__('Resume schedule');
+    case 'schedule.delete':
+      return trans.__('Delete schedule');
+    case 'sweep.start':
+      return trans.__('Ask for a sweep');
+    case 'sweep.end':
+      return trans.__('Sweep ended');
+    default:
       return action;
   }
 }
@@ -94,16 +128,26 @@ export function callerOf(record: IRecord): string {
   return record.on_behalf_of?.sub ?? record.actor?.sub ?? '';
 }
 
-/** What the action was about, from the record's detail. */
+/** What the action was about: the run, or what the record's detail names. */
 export function objectOf(record: IRecord): string {
-  const detail = record.detail ?? {};
-  const known = (name: string): string => {
-    const value = detail[name];
-    return typeof value === 'string' || typeof value === 'number'
-      ? String(value)
-      : '';
-  };
+  const known = reader(record.detail);
   switch (record.action) {
+    case 'run.submit':
+    case 'run.start':
+    case 'run.end':
+    case 'run.cancel':
+    case 'run.verdict':
+      return runOf(record);
+    case 'schedule.save':
+    case 'schedule.suspend':
+    case 'schedule.resume':
+    case 'schedule.delete':
+      return known('schedule');
+    case 'sweep.start':
+    case 'sweep.end':
+      return [fileOf(known('notebook')), known('sweep').slice(0, ID)]
+        .filter(Boolean)
+        .join(' ');
     case 'scale':
       return known('scaling');
     case 'alias.set':
@@ -116,6 +160,35 @@ export function objectOf(record: IRecord): string {
     default:
       return '';
   }
+}
+
+/** Notebook and id of a run, and how a repeat of it came out. */
+function runOf(record: IRecord): string {
+  const known = reader(record.run);
+  return [
+    fileOf(known('notebook')),
+    known('id').slice(0, ID),
+    reader(record.detail)('verdict').replace('_', ' ')
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+/** A notebook's name without folder and ending. */
+function fileOf(path: string): string {
+  const name = path.split(/[\\/]/).pop() ?? '';
+  return name.replace(/\.ipynb$/, '');
+}
+
+/** Reads what is text or a number from facts that may hold anything. */
+function reader(facts: unknown): (name: string) => string {
+  const from = (facts ?? {}) as Record<string, unknown>;
+  return name => {
+    const value = from[name];
+    return typeof value === 'string' || typeof value === 'number'
+      ? String(value)
+      : '';
+  };
 }
 
 /** One line for screen readers and titles of tabs. */

@@ -121,6 +121,17 @@ describe('the form of a run', () => {
     expect(body.retries).toBe(2);
   });
 
+  it('sends variables as they were typed, and the pause before a retry', () => {
+    const draft = draftOf(notebook);
+    Object.assign(draft.run, { environment: 'A=1\n\n B =x = y ', pause: '30' });
+    expect(problemsOf(draft, notebook, trans)).toEqual({});
+    const body = runBodyOf(draft, notebook, '/work/fit.ipynb');
+    expect(body.environment).toEqual({ A: '1', B: 'x = y ' });
+    expect(body.backoff_seconds).toBe(30);
+    draft.run.environment = 'A=1\nA=2';
+    expect(problemsOf(draft, notebook, trans).environment).toContain('twice');
+  });
+
   it('says what is wrong at each field', () => {
     const draft = draftOf(notebook, undefined, scheduleDraftOf('fit'));
     draft.run.parameters.lr = 'x';
@@ -130,18 +141,24 @@ describe('the form of a run', () => {
       memory: '-1',
       limit: 'x',
       retries: '11',
-      output: 'out.txt'
+      pause: '0',
+      output: 'out.txt',
+      environment: 'A=1\nB C=2'
     });
     Object.assign(draft.schedule!, {
       name: 'No!',
       cron: '0 2 *',
       zone: 'Mars/Olympus',
-      deadline: '-1'
+      deadline: '-1',
+      jitter: 'x',
+      succeeded: '-1',
+      failed: '10001'
     });
     expect(Object.keys(problemsOf(draft, notebook, trans)).sort()).toEqual(
       [
         ...['cpus', 'cron', 'deadline', 'gpus', 'limit', 'memory', 'name'],
-        ...['output', 'parameter:lr', 'retries', 'zone']
+        ...['output', 'parameter:lr', 'retries', 'zone', 'pause', 'jitter'],
+        ...['environment', 'succeeded', 'failed']
       ].sort()
     );
   });
@@ -162,14 +179,25 @@ describe('the form of a schedule', () => {
   it('changes the revision that was seen, and keeps what it does not show', () => {
     const present = schedule('nightly', {
       jitter_seconds: 30,
+      succeeded_history: 3,
+      failed_history: 4,
       suspended: true
     });
     present.spec.run = run('x', 'queued', {
-      spec: { parameters: { lr: 0.5 }, run_seconds: 120 }
+      spec: {
+        parameters: { lr: 0.5 },
+        run_seconds: 120,
+        environment: { A: '1', B: 'two' },
+        backoff_seconds: 60
+      }
     }).spec;
     const shown = scheduleDraftOf('x', present);
     const draft = draftOf(notebook, present.spec.run, shown);
-    expect(draft.run).toMatchObject({ limit: '2' });
+    expect(draft.run).toMatchObject({
+      limit: '2',
+      environment: 'A=1\nB=two',
+      pause: '60'
+    });
     expect(draft.run.parameters.lr).toBe('0.5');
     const body = scheduleBodyOf(
       shown,
@@ -182,11 +210,15 @@ describe('the form of a schedule', () => {
     expect(body).toMatchObject({
       revision: 4,
       jitter_seconds: 30,
+      succeeded_history: 3,
+      failed_history: 4,
       suspended: true,
       cron: '0 2 * * *'
     });
     expect(body.run).toMatchObject({
       secrets: { DB: 'env:DB' },
+      environment: { A: '1', B: 'two' },
+      backoff_seconds: 60,
       texts: { lr: '0.5' }
     });
   });

@@ -23,7 +23,11 @@ export interface IRunDraft {
   /** In minutes. */
   limit: string;
   retries: string;
+  /** Seconds before the first of them; each further pause is longer. */
+  pause: string;
   output: string;
+  /** Variables of the kernel's environment, `NAME=value` a line. */
+  environment: string;
 }
 
 export interface IScheduleDraft {
@@ -33,6 +37,11 @@ export interface IScheduleDraft {
   concurrency: Concurrency;
   /** In minutes. */
   deadline: string;
+  /** In seconds. */
+  jitter: string;
+  /** How many runs are kept that succeeded, and that did not. */
+  succeeded: string;
+  failed: string;
   pinned: boolean;
 }
 
@@ -82,7 +91,11 @@ export function draftOf(
       gpus: String(spec?.resources.gpus ?? 0),
       limit: limit === null ? '' : String(limit / 60),
       retries: String(spec?.retries ?? 0),
-      output: spec?.output ?? ''
+      pause: String(spec?.backoff_seconds ?? 10),
+      output: spec?.output ?? '',
+      environment: Object.entries(spec?.environment ?? {})
+        .map(([name, value]) => `${name}=${value}`)
+        .join('\n')
     },
     schedule
   };
@@ -101,6 +114,9 @@ export function scheduleDraftOf(
     zone: spec?.time_zone ?? ownZone(),
     concurrency: spec?.concurrency ?? 'Forbid',
     deadline: deadline === null ? '' : String(deadline / 60),
+    jitter: String(spec?.jitter_seconds ?? 0),
+    succeeded: String(spec?.succeeded_history ?? 100),
+    failed: String(spec?.failed_history ?? 100),
     pinned: spec?.pinned ?? false
   };
 }
@@ -199,6 +215,8 @@ export function problemsOf(
   note('gpus', whole(run.gpus, 1024, trans));
   note('limit', run.limit && between(run.limit, 0, 43_200, true, trans));
   note('retries', whole(run.retries, 10, trans));
+  note('pause', between(run.pause, 0, 3600, true, trans));
+  note('environment', problemOfEnvironment(run.environment, trans));
   if (run.output && !run.output.endsWith('.ipynb')) {
     note('output', trans.__('This must end in .ipynb.'));
   }
@@ -208,6 +226,9 @@ export function problemsOf(
     note('zone', problemOfZone(schedule.zone, trans));
     const { deadline } = schedule;
     note('deadline', deadline && between(deadline, 0, 1e7, false, trans));
+    note('jitter', between(schedule.jitter, 0, 86_400, false, trans));
+    note('succeeded', whole(schedule.succeeded, 10_000, trans));
+    note('failed', whole(schedule.failed, 10_000, trans));
   }
   return problems;
 }
@@ -232,6 +253,30 @@ function whole(typed: string, most: number, trans: Trans): string {
   return /^\d+$/.test(typed.trim()) && Number(typed) <= most
     ? ''
     : trans.__('This must be a whole number from 0 to %1.', most);
+}
+
+/** Lines of `NAME=value`; a name may come once. */
+function variablesOf(typed: string): [string, string][] {
+  return typed
+    .split('\n')
+    .filter(line => line.trim() !== '')
+    .map(line => {
+      const at = line.indexOf('=');
+      return at < 0
+        ? [line.trim(), '']
+        : [line.slice(0, at).trim(), line.slice(at + 1)];
+    });
+}
+
+function problemOfEnvironment(typed: string, trans: Trans): string {
+  const lines = typed.split('\n').filter(line => line.trim() !== '');
+  const wrong = lines.find(line => !/^\s*[A-Za-z_]\w*\s*=/.test(line));
+  if (wrong !== undefined) {
+    return trans.__('“%1” is not NAME=value.', wrong.trim().slice(0, 40));
+  }
+  const names = variablesOf(typed).map(([name]) => name);
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  return twice === undefined ? '' : trans.__('%1 is there twice.', twice);
 }
 
 function problemOfName(name: string, trans: Trans): string {
@@ -292,7 +337,9 @@ export function runBodyOf(
       gpus: Number(run.gpus)
     },
     run_seconds: run.limit ? Number(run.limit) * 60 : null,
-    retries: Number(run.retries)
+    retries: Number(run.retries),
+    backoff_seconds: Number(run.pause),
+    environment: Object.fromEntries(variablesOf(run.environment))
   };
 }
 
@@ -312,12 +359,10 @@ export function scheduleBodyOf(
       ? Number(schedule.deadline) * 60
       : null,
     pinned: schedule.pinned,
-    ...(kept && {
-      suspended: kept.suspended,
-      jitter_seconds: kept.jitter_seconds,
-      succeeded_history: kept.succeeded_history,
-      failed_history: kept.failed_history
-    }),
+    jitter_seconds: Number(schedule.jitter),
+    succeeded_history: Number(schedule.succeeded),
+    failed_history: Number(schedule.failed),
+    ...(kept && { suspended: kept.suspended }),
     // 0 is "there is none yet": a schedule of this name is not written over
     revision: present?.revision ?? 0
   };

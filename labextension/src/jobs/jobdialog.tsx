@@ -10,6 +10,8 @@ import { INotebook } from '../runs/types';
 import { asApiError } from '../value';
 import { IDraft, Problems, problemsOf } from './draft';
 import { IKernel, JobForm } from './jobform';
+import { problemsIn } from './refused';
+import { ReadStarts } from './starts';
 
 export interface IJob {
   title: string;
@@ -21,6 +23,7 @@ export interface IJob {
   draft: IDraft;
   /** Whether the schedule is there already. */
   named: boolean;
+  starts: ReadStarts;
   trans: Trans;
   /** Have it done; rejects with an ApiError that says why not. */
   send: (draft: IDraft) => Promise<void>;
@@ -49,6 +52,7 @@ class JobBody extends ReactWidget {
       return true;
     } catch (thrown) {
       this._error = asApiError(thrown);
+      this._refused = this._draft;
       return false;
     } finally {
       this._busy = false;
@@ -62,6 +66,7 @@ class JobBody extends ReactWidget {
         job={this.job}
         tried={this._tried}
         error={this._error}
+        refused={this._refused}
         busy={this._busy}
         onChange={draft => {
           this._draft = draft;
@@ -74,6 +79,7 @@ class JobBody extends ReactWidget {
   private _tried = 0;
   private _busy = false;
   private _error: ApiError | undefined;
+  private _refused: IDraft | undefined;
 }
 
 /** The form with what is typed, and what is wrong with it. */
@@ -82,11 +88,13 @@ function Filled(props: {
   /** How often it was tried to send it. */
   tried: number;
   error: ApiError | undefined;
+  /** What the error is about. */
+  refused: IDraft | undefined;
   busy: boolean;
   onChange: (draft: IDraft) => void;
 }): JSX.Element {
   const { job, tried, error, busy, onChange } = props;
-  const { path, notebook, kernels, named, trans } = job;
+  const { path, notebook, kernels, named, starts, trans } = job;
   const [draft, setDraft] = React.useState(job.draft);
   const problems = problemsOf(draft, notebook, trans);
   // nobody is told of a mistake before having had a chance to make it
@@ -94,6 +102,7 @@ function Filled(props: {
   const told = Object.entries(problems).filter(
     ([field, problem]) => tried > 0 || before[field] !== problem
   );
+  const unfit = problemsIn(error, notebook.parameters, named, trans);
   const place = React.useRef<HTMLDivElement>(null);
   React.useEffect(() => {
     if (tried > 0) {
@@ -101,12 +110,18 @@ function Filled(props: {
         ?.querySelector<HTMLElement>('[aria-invalid="true"]')
         ?.focus();
     }
-  }, [tried]);
+  }, [tried, error]);
   return (
     <div ref={place}>
       <JobForm
-        {...{ path, notebook, kernels, named, trans, draft, error, busy }}
-        problems={Object.fromEntries(told)}
+        {...{ path, notebook, kernels, named, starts, trans, draft, busy }}
+        // what is said at a field is not said twice, and holds until something was changed
+        error={isWrong(unfit) ? undefined : error}
+        problems={{
+          ...(props.refused === draft && unfit),
+          ...Object.fromEntries(told)
+        }}
+        wrong={Object.keys(problems)}
         onChange={next => {
           setDraft(next);
           onChange(next);

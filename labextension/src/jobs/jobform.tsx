@@ -8,6 +8,7 @@ import { IDraft, IRunDraft, Problems } from './draft';
 import { Field } from './field';
 import { ParameterField } from './parameterfield';
 import { ScheduleFields } from './schedulefields';
+import { ReadStarts } from './starts';
 
 // most pages never need it, as they never need this file
 import '../../style/jobs.css';
@@ -20,12 +21,14 @@ export interface IKernel {
 /** How a notebook is to be run, and when. */
 export function JobForm(props: {
   draft: IDraft;
-  /** Undefined while nobody has tried to send it. */
   problems: Problems;
+  /** Fields that are wrong, whether or not that is said yet. */
+  wrong: string[];
   path: string;
   notebook: INotebook;
   kernels: IKernel[];
   named: boolean;
+  starts: ReadStarts;
   error: ApiError | undefined;
   busy: boolean;
   trans: Trans;
@@ -43,7 +46,9 @@ export function JobForm(props: {
         <ScheduleFields
           draft={draft.schedule}
           problems={problems}
+          wrong={props.wrong}
           named={props.named}
+          starts={props.starts}
           trans={trans}
           onChange={schedule => onChange({ ...draft, schedule })}
         />
@@ -109,13 +114,30 @@ export function JobForm(props: {
             />
           )}
         </Field>
+        <Field
+          label={trans.__('Environment variables')}
+          hint={trans.__(
+            'NAME=value, one a line; recorded with the run, so no secrets.'
+          )}
+          problem={problems.environment}
+        >
+          {shared => (
+            <textarea
+              {...shared}
+              rows={2}
+              spellCheck={false}
+              value={draft.run.environment}
+              onChange={event => setRun({ environment: event.target.value })}
+            />
+          )}
+        </Field>
       </fieldset>
       {props.error && <ErrorNote error={props.error} trans={trans} />}
     </div>
   );
 }
 
-type NumberName = 'cpus' | 'memory' | 'gpus' | 'limit' | 'retries';
+type NumberName = 'cpus' | 'memory' | 'gpus' | 'limit' | 'retries' | 'pause';
 
 function numbersOf(trans: Trans): [NumberName, string, string][] {
   return [
@@ -135,6 +157,11 @@ function numbersOf(trans: Trans): [NumberName, string, string][] {
       'retries',
       trans.__('Retries'),
       trans.__('How often a failed attempt is repeated.')
+    ],
+    [
+      'pause',
+      trans.__('Pause before a retry, in seconds'),
+      trans.__('Doubled before each further one.')
     ]
   ];
 }

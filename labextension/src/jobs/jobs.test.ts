@@ -132,6 +132,19 @@ describe('running a notebook as a job', () => {
     expect(await asked).toBe('made');
   });
 
+  it('says at the field what the hub refuses, until it is changed', async () => {
+    pending.push(runJob(context(), 'sub/fit.ipynb'));
+    const field = await screen.findByLabelText(/^lr/);
+    const said = "The parameter 'lr' cannot have this value.";
+    server.refusal = new ApiError(400, 'wrong_type', said, '', 'Give another.');
+    fireEvent.click(await accepting());
+    expect(await screen.findByText(`${said} Give another.`)).toBeTruthy();
+    expect(field.getAttribute('aria-invalid')).toBe('true');
+    expect(screen.queryByRole('alert')).toBeNull();
+    type(field, '0.2');
+    expect(field.getAttribute('aria-invalid')).toBe('false');
+  });
+
   it('saves the notebook first, after asking', async () => {
     dirty = true;
     pending.push(runJob(context(), 'sub/fit.ipynb'));
@@ -166,6 +179,50 @@ describe('scheduling a notebook', () => {
       revision: 0,
       run: { notebook: '/work/sub/fit.ipynb' }
     });
+  });
+
+  it('shows the next starts while the rule is typed', async () => {
+    pending.push(scheduleJob(context(), 'sub/fit.ipynb'));
+    const starts = await screen.findByLabelText('Next starts');
+    expect(starts.children).toHaveLength(3);
+    const rule = screen.getByLabelText('Rule');
+    type(rule, '0 25 * * *');
+    expect(await screen.findByText('No such hour. Mend it.')).toBeTruthy();
+    expect(rule.getAttribute('aria-invalid')).toBe('true');
+    expect(starts.isConnected).toBe(false);
+    const asked = server.asks.length;
+    type(rule, 'nonsense');
+    expect(await screen.findByText(/^A rule has five fields/)).toBeTruthy();
+    expect(server.asks).toHaveLength(asked);
+  });
+
+  it('sends jitter, limits of the history and variables', async () => {
+    const asked = scheduleJob(context(), 'sub/fit.ipynb');
+    type(await screen.findByLabelText('Jitter, in seconds'), '90');
+    type(screen.getByLabelText('Runs kept that succeeded'), '3');
+    type(screen.getByLabelText('Runs kept that did not'), '0');
+    type(screen.getByLabelText('How late a start may be, in minutes'), '5');
+    type(screen.getByLabelText('Environment variables'), 'STAGE=test');
+    fireEvent.click(await accepting());
+    expect(await asked).toBe(true);
+    expect(server.sent('PUT', 'api/schedules/fit')[0]).toMatchObject({
+      jitter_seconds: 90,
+      succeeded_history: 3,
+      failed_history: 0,
+      starting_deadline_seconds: 300,
+      run: { environment: { STAGE: 'test' } }
+    });
+  });
+
+  it('does not write over another schedule of the name, and says so there', async () => {
+    pending.push(scheduleJob(context(), 'sub/fit.ipynb'));
+    const name = await screen.findByLabelText('Name');
+    server.refusal = new ApiError(409, 'revision_conflict', 'Changed.', '', '');
+    fireEvent.click(await accepting());
+    expect(
+      await screen.findByText('There is a schedule of this name already.')
+    ).toBeTruthy();
+    expect(name.getAttribute('aria-invalid')).toBe('true');
   });
 
   it('changes one that is there under its name', async () => {

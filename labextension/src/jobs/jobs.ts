@@ -22,6 +22,7 @@ import {
 } from './draft';
 import { askForJob } from './jobdialog';
 import { IKernel } from './jobform';
+import { ReadStarts } from './starts';
 
 export interface IJobContext {
   app: JupyterFrontEnd;
@@ -42,6 +43,7 @@ export async function runJob(
   }
   const api = new RunApi(store.api);
   const notebook = await api.notebook(whole);
+  const starts: ReadStarts = rule => api.cronStarts(rule);
   let id: string | undefined;
   await askForJob({
     title: trans.__('Run %1 as a job', plain(nameOf(path), 60)),
@@ -51,6 +53,7 @@ export async function runJob(
     kernels: kernelsOf(context.app),
     draft: draftOf(notebook),
     named: false,
+    starts,
     trans,
     send: async draft => {
       const body = runBodyOf(absolute(draft, path), notebook, whole);
@@ -90,6 +93,7 @@ async function schedule(
   const { store, trans } = context;
   const api = new RunApi(store.api);
   const notebook = await api.notebook(whole);
+  const starts: ReadStarts = rule => api.cronStarts(rule);
   const kept = present && bodyOf(present.spec.run);
   const name = plain(nameOf(path), 60);
   return askForJob({
@@ -106,6 +110,7 @@ async function schedule(
       scheduleDraftOf(scheduleNameOf(nameOf(path)), present)
     ),
     named: present !== undefined,
+    starts,
     trans,
     send: async draft => {
       const run = runBodyOf(absolute(draft, path), notebook, whole, kept);

@@ -5,19 +5,31 @@ import { Concurrency } from '../runs/types';
 import { cronWords } from '../schedules/cronwords';
 import { IScheduleDraft, Problems } from './draft';
 import { Field } from './field';
+import { problemsIn } from './refused';
+import { ReadStarts, Starts, useStarts } from './starts';
+
+/** Fields on which the starts depend. */
+const RULE = ['name', 'cron', 'zone', 'jitter'];
 
 /** When a schedule starts its runs. */
 export function ScheduleFields(props: {
   draft: IScheduleDraft;
   problems: Problems;
+  /** Fields that are wrong, whether or not that is said yet. */
+  wrong: string[];
   /** Whether it is there already: then its name stays. */
   named: boolean;
+  starts: ReadStarts;
   trans: Trans;
   onChange: (draft: IScheduleDraft) => void;
 }): JSX.Element {
-  const { draft, problems, trans, onChange } = props;
+  const { draft, trans, onChange } = props;
   const set = (parts: Partial<IScheduleDraft>): void =>
     onChange({ ...draft, ...parts });
+  const wrong = props.wrong.some(field => RULE.includes(field));
+  const starts = useStarts(props.starts, draft, wrong);
+  const refused = problemsIn(starts.error, [], props.named, trans);
+  const problems = { ...refused, ...props.problems };
   const words = problems.cron ? '' : cronWords(draft.cron, trans);
   const policies: [Concurrency, string][] = [
     ['Forbid', trans.__('leave the new one out')],
@@ -27,18 +39,6 @@ export function ScheduleFields(props: {
   return (
     <fieldset className="mj-Job-part">
       <legend>{trans.__('When')}</legend>
-      <Field label={trans.__('Name')} problem={problems.name}>
-        {shared => (
-          <input
-            {...shared}
-            type="text"
-            value={draft.name}
-            readOnly={props.named}
-            spellCheck={false}
-            onChange={event => set({ name: event.target.value })}
-          />
-        )}
-      </Field>
       <Field
         label={trans.__('Rule')}
         hint={
@@ -72,6 +72,19 @@ export function ScheduleFields(props: {
           />
         )}
       </Field>
+      <Starts starts={starts} zone={draft.zone.trim()} trans={trans} />
+      <Field label={trans.__('Name')} problem={problems.name}>
+        {shared => (
+          <input
+            {...shared}
+            type="text"
+            value={draft.name}
+            readOnly={props.named}
+            spellCheck={false}
+            onChange={event => set({ name: event.target.value })}
+          />
+        )}
+      </Field>
       <Field label={trans.__('When the run before still goes on')}>
         {shared => (
           <select
@@ -89,23 +102,19 @@ export function ScheduleFields(props: {
           </select>
         )}
       </Field>
-      <Field
-        label={trans.__('How late a start may be, in minutes')}
-        hint={trans.__(
-          'Empty is any time; a start that is missed is listed as skipped.'
-        )}
-        problem={problems.deadline}
-      >
-        {shared => (
-          <input
-            {...shared}
-            type="text"
-            inputMode="decimal"
-            value={draft.deadline}
-            onChange={event => set({ deadline: event.target.value })}
-          />
-        )}
-      </Field>
+      {numbersOf(trans).map(([name, label, hint]) => (
+        <Field key={name} label={label} hint={hint} problem={problems[name]}>
+          {shared => (
+            <input
+              {...shared}
+              type="text"
+              inputMode="decimal"
+              value={draft[name]}
+              onChange={event => set({ [name]: event.target.value })}
+            />
+          )}
+        </Field>
+      ))}
       <label className="mj-Job-check">
         <input
           type="checkbox"
@@ -118,4 +127,31 @@ export function ScheduleFields(props: {
       </label>
     </fieldset>
   );
+}
+
+type NumberName = 'deadline' | 'jitter' | 'succeeded' | 'failed';
+
+function numbersOf(trans: Trans): [NumberName, string, string][] {
+  return [
+    [
+      'deadline',
+      trans.__('How late a start may be, in minutes'),
+      trans.__(
+        'Empty is any time; a start that is missed is listed as skipped.'
+      )
+    ],
+    [
+      'jitter',
+      trans.__('Jitter, in seconds'),
+      trans.__(
+        'Each start is put off by a part of it, always the same, so that not all start at once.'
+      )
+    ],
+    [
+      'succeeded',
+      trans.__('Runs kept that succeeded'),
+      trans.__('Older ones are removed with their files.')
+    ],
+    ['failed', trans.__('Runs kept that did not'), '']
+  ];
 }

@@ -60,11 +60,11 @@ export default function DeployForm(props: {
           draft={scaling}
           kept={
             present
-              ? trans.__(
-                  'As it is. %1',
-                  describeScaling(present.spec.scaling, trans)
-                )
-              : trans.__('One replica')
+              ? {
+                  name: trans.__('As it is'),
+                  description: describeScaling(present.spec.scaling, trans)
+                }
+              : { name: trans.__('One replica'), description: '' }
           }
           trans={trans}
           onChange={setScaling}

@@ -6,14 +6,39 @@ import { ILineage, IModelVersion } from '../api';
 import { CommandIDs } from '../commands';
 import { Facts } from '../hub/facts';
 import { formatCount } from '../hub/format';
+import { lazily } from '../lazy';
 import { Button, plain, Text, Trans } from '../react';
+import { Store } from '../store';
 import { unreachable } from './place';
+
+// most versions are no pipelines
+const VersionGraph = lazily(async () => ({
+  default: (await import('../pipelines/parts')).VersionGraph
+}));
 
 /** So much of a digest tells it from the others that one is likely to see. */
 const DIGEST = 12;
 
 /** Where a version came from: notebook, commit, data, environment. */
 export default function Lineage(props: {
+  version: IModelVersion;
+  trans: Trans;
+  commands: CommandRegistry;
+  /** Where a pipeline's graph is to be drawn, too. */
+  store?: Store;
+}): JSX.Element {
+  const { version, trans, store } = props;
+  return (
+    <>
+      {store && version.flavors.mlops_pipeline && (
+        <VersionGraph version={version} store={store} trans={trans} />
+      )}
+      <Origins {...props} />
+    </>
+  );
+}
+
+function Origins(props: {
   version: IModelVersion;
   trans: Trans;
   commands: CommandRegistry;

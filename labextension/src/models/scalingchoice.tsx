@@ -17,7 +17,7 @@ const START: IScalingDraft = {
 export function ScalingChoice(props: {
   draft: IScalingDraft | undefined;
   /** What undefined means. */
-  kept: string;
+  kept: { name: string; description: string };
   trans: Trans;
   onChange: (draft: IScalingDraft | undefined) => void;
 }): JSX.Element {
@@ -44,12 +44,15 @@ export function ScalingChoice(props: {
             }
           }}
         >
-          <option value="">{props.kept}</option>
+          <option value="">{props.kept.name}</option>
           <option value="fixed">{trans.__('Fixed')}</option>
           <option value="elastic">{trans.__('Elastic')}</option>
           <option value="serverless">{trans.__('Serverless')}</option>
         </select>
       </span>
+      {draft === undefined && props.kept.description && (
+        <p className="mj-Models-note">{props.kept.description}</p>
+      )}
       {draft !== undefined && (
         <ScalingFields
           draft={draft}

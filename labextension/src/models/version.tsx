@@ -33,6 +33,9 @@ export function Version(
           {trans.__('Version %1', version.version)}
         </FoldButton>
         <span className="mj-Models-chips">
+          {version.flavors.mlops_pipeline && (
+            <span className="mj-Models-chip">{trans.__('pipeline')}</span>
+          )}
           {props.aliases.map(alias => (
             <Chip key={alias} label={trans.__('Alias')} name={alias} />
           ))}
@@ -72,7 +75,12 @@ export function Version(
       )}
       <div id={id} hidden={!open}>
         {open && (
-          <Lineage version={version} trans={trans} commands={props.commands} />
+          <Lineage
+            version={version}
+            store={store}
+            trans={trans}
+            commands={props.commands}
+          />
         )}
       </div>
     </li>

@@ -28,6 +28,7 @@ import { commands } from './commands';
 import { launcher } from './launcher';
 import { panel } from './panel';
 import { running } from './running';
+import { controls } from './controls';
 import { statusbar } from './statusbar';
 import { toolbar } from './toolbar';
 import { versioncheck } from './versioncheck';
@@ -82,6 +83,7 @@ describe('the plugins', () => {
     running,
     launcher,
     toolbar,
+    controls,
     versioncheck
   ] as JupyterFrontEndPlugin<void>[])(
     '$id works where nothing optional is there',

@@ -2,6 +2,7 @@
 
 import { Api, path, query } from '../api';
 import {
+  ICronStarts,
   ILogPart,
   INotebook,
   IRun,
@@ -9,7 +10,8 @@ import {
   IRunPage,
   ISchedule,
   IScheduleBody,
-  ISweep
+  ISweep,
+  IVerdict
 } from './types';
 
 export type Stream = 'stdout' | 'stderr';
@@ -18,7 +20,13 @@ export class RunApi {
   constructor(private readonly api: Pick<Api, 'json' | 'url'>) {}
 
   runs(
-    wanted: { sweep?: string; before?: string | null; limit?: number } = {}
+    wanted: {
+      sweep?: string;
+      /** Leaves out the runs of sweeps. */
+      alone?: boolean;
+      before?: string | null;
+      limit?: number;
+    } = {}
   ): Promise<IRunPage> {
     return this.api.json('GET', 'api/runs' + query(wanted));
   }
@@ -36,10 +44,25 @@ export class RunApi {
     return this.api.json('POST', path`api/runs/${id}/cancel`, {});
   }
 
-  log(id: string, stream: Stream, offset: number): Promise<ILogPart> {
+  /** Again from its record, to be compared with it; may first make its environment again. */
+  rerun(id: string): Promise<IRun> {
+    return this.api.json('POST', path`api/runs/${id}/rerun`, {});
+  }
+
+  compare(id: string, other: string): Promise<IVerdict> {
+    return this.api.json('GET', path`api/runs/${id}/compare/${other}`);
+  }
+
+  /** From byte `offset` on; a negative one is so many bytes back from the end, or from `before`. */
+  log(
+    id: string,
+    stream: Stream,
+    offset: number,
+    before?: number
+  ): Promise<ILogPart> {
     return this.api.json(
       'GET',
-      path`api/runs/${id}/log` + query({ stream, offset })
+      path`api/runs/${id}/log` + query({ stream, offset, before })
     );
   }
 
@@ -53,6 +76,11 @@ export class RunApi {
     return this.api.url(path`api/runs/${id}/html`);
   }
 
+  /** Address of a file that the run kept. */
+  artifactUrl(id: string, name: string): string {
+    return this.api.url(path`api/runs/${id}/artifacts/${name}`);
+  }
+
   notebook(whole: string): Promise<INotebook> {
     return this.api.json('GET', 'api/notebook' + query({ path: whole }));
   }
@@ -63,6 +91,16 @@ export class RunApi {
 
   cancelSweep(id: string): Promise<ISweep> {
     return this.api.json('POST', path`api/sweeps/${id}/cancel`, {});
+  }
+
+  /** The next starts of a rule; a schedule's name decides on its part of the jitter. */
+  cronStarts(rule: {
+    cron: string;
+    time_zone: string;
+    name: string;
+    jitter_seconds: number;
+  }): Promise<ICronStarts> {
+    return this.api.json('GET', 'api/cron' + query(rule));
   }
 
   schedules(): Promise<ISchedule[]> {

@@ -46,13 +46,8 @@ function Cell(props: { cell: ICell; trans: Trans }): JSX.Element {
     <li className={`mj-Run-cells-item mj-mod-${cell.state}`}>
       <Text most={60}>{cell.title || trans.__('(no title)')}</Text>
       <span className="mj-Run-cells-state">
-        {[
-          cellWord(cell.state, trans),
-          cell.peak_bytes === null ? '' : formatBytes(cell.peak_bytes),
-          ''
-        ]
-          .filter((part, at) => part || at === 2)
-          .join(' · ')}
+        {cellWord(cell.state, trans)}
+        {cell.peak_bytes !== null && <> · {formatBytes(cell.peak_bytes)}</>}
         <Seconds cell={cell} trans={trans} />
       </span>
     </li>
@@ -63,10 +58,15 @@ function Seconds(props: { cell: ICell; trans: Trans }): JSX.Element | null {
   const { cell, trans } = props;
   const going = cell.state === 'running' && cell.started_at !== null;
   if (going) {
-    return <Elapsed since={cell.started_at!} trans={trans} />;
+    return (
+      <>
+        {' · '}
+        <Elapsed since={cell.started_at!} trans={trans} />
+      </>
+    );
   }
   return cell.seconds === null ? null : (
-    <>{formatSeconds(cell.seconds, trans)}</>
+    <> · {formatSeconds(cell.seconds, trans)}</>
   );
 }
 

@@ -5,15 +5,32 @@ import { CommandIDs } from '../commands';
 import { IViewContext } from '../context';
 import { refusal } from '../endpoints/rights';
 import { servedPath, unreachable } from '../models/place';
-import { Button, confirm, ErrorNote, Loading, plain } from '../react';
+import {
+  Button,
+  confirm,
+  ErrorNote,
+  Loading,
+  plain,
+  Text,
+  Trans
+} from '../react';
 import { useAct } from './act';
 import { CellList } from './celllist';
+import { Files } from './files';
 import { printed } from './printed';
 import { Record } from './record';
 import { RunList } from './runlist';
 import { RunLog } from './runlog';
 import { IRun } from './types';
-import { bodyOf, isEnd, nameOf } from './words';
+import { Verdict } from './verdict';
+import { verdictOf } from './verdictmark';
+import { isEnd, nameOf } from './words';
+
+// most pages never need it, as they never need this file
+import '../../style/rundetail.css';
+
+/** IPython's line above a traceback, which would fill three lines here. */
+const RULE = /^-{20,}\n/;
 
 interface IDetail extends IViewContext {
   run: IRun;
@@ -25,7 +42,11 @@ interface IDetail extends IViewContext {
 export default function RunDetail(props: IDetail): JSX.Element {
   const { run, list, trans } = props;
   const [log, setLog] = React.useState(false);
-  const known = run.cells.length > 0 || Object.keys(run.record).length > 0;
+  // a list has the verdict of a record at most
+  const known =
+    run.cells.length > 0 ||
+    Object.keys(run.record).some(name => name !== 'verdict');
+  const verdict = verdictOf(run.record);
   return (
     <div className="mj-Run-detail">
       <Actions {...props} log={log} onLog={() => setLog(!log)} />
@@ -33,17 +54,34 @@ export default function RunDetail(props: IDetail): JSX.Element {
         <pre className="mj-Run-error" role="note">
           {printed(
             run.error.traceback || `${run.error.name}: ${run.error.value}`
-          )}
+          ).replace(RULE, '')}
         </pre>
       )}
+      {verdict !== null && <Verdict verdict={verdict} trans={trans} />}
       {log && <RunLog key={run.id} run={run} api={list.api} trans={trans} />}
       {!known && list.loading && (
         <Loading trans={trans} what={trans.__('Reading the run…')} />
       )}
+      <Warnings said={run.record.warnings} trans={trans} />
       <CellList cells={run.cells} trans={trans} />
+      <Files run={run} api={list.api} trans={trans} />
       <Record run={run} trans={trans} commands={props.commands} />
     </div>
   );
+}
+
+/** What somebody should mend although the run went on, such as a secret that others can read. */
+function Warnings(props: { said: unknown; trans: Trans }): JSX.Element | null {
+  const said = Array.isArray(props.said) ? props.said.map(String) : [];
+  return said.length ? (
+    <ul className="mj-Run-warnings" aria-label={props.trans.__('Warnings')}>
+      {said.map(one => (
+        <li key={one}>
+          <Text most={500}>{one}</Text>
+        </li>
+      ))}
+    </ul>
+  ) : null;
 }
 
 function Actions(
@@ -69,10 +107,16 @@ function Actions(
     }
   };
   const again = (): void => {
-    void act.run(async () => list.put(await list.api.submit(bodyOf(run.spec))));
+    void act.run(async () => {
+      const made = await list.api.rerun(run.id);
+      list.put(made);
+      await list.show(made.id);
+    });
   };
   const { notebook } = run.spec;
   const elsewhere = unreachable(notebook, trans);
+  const { kind, of } = run.spec.trigger;
+  const original = kind === 'rerun' ? of : null;
   return (
     <>
       <div
@@ -83,8 +127,14 @@ function Actions(
         <Button label={trans.__('Log')} pressed={log} onClick={onLog} />
         {isEnd(run.state) ? (
           <Button
-            label={trans.__('Run again with the same parameters')}
-            disabled={off}
+            label={trans.__('Run again as it was recorded, and compare')}
+            disabled={
+              off ||
+              (run.state === 'skipped' &&
+                trans.__(
+                  'It was never started, so there is nothing to repeat.'
+                ))
+            }
             onClick={again}
           >
             {trans.__('Run again')}
@@ -100,7 +150,9 @@ function Actions(
         <Button
           label={trans.__('Output')}
           disabled={
-            run.cells_total === 0 && trans.__('It has not executed a cell yet.')
+            !isEnd(run.state)
+              ? trans.__('It can be opened when the run has ended.')
+              : run.cells_total === 0 && trans.__('It has executed no cell.')
           }
           onClick={() => void openOutput(props)}
         />
@@ -116,6 +168,17 @@ function Actions(
           pressed={list.chosen === run.id}
           onClick={() => choose(props)}
         />
+        {original !== null && (
+          <Button
+            label={trans.__('Compare with the original')}
+            onClick={() =>
+              void commands.execute(CommandIDs.compareRuns, {
+                first: original,
+                second: run.id
+              })
+            }
+          />
+        )}
       </div>
       {act.error && (
         <ErrorNote error={act.error} trans={trans} close={act.clear} />
@@ -128,7 +191,7 @@ function Actions(
 async function openOutput(props: IDetail): Promise<void> {
   const { run, list, commands } = props;
   const { output } = run.spec;
-  if (output !== null && isEnd(run.state) && servedPath(output) !== null) {
+  if (output !== null && servedPath(output) !== null) {
     await commands.execute(CommandIDs.openNotebook, { path: output });
   } else {
     // what it shows was made by the notebook: the server says that it may act as no page of ours

@@ -9,6 +9,7 @@ import { plain, Text, Trans, useNow } from '../react';
 import { RunList } from './runlist';
 import { StateMark } from './statemark';
 import { IRun } from './types';
+import { verdictOf, VerdictMark } from './verdictmark';
 import {
   formatSeconds,
   isEnd,
@@ -16,6 +17,7 @@ import {
   nameOf,
   parametersOf,
   secondsOf,
+  shortId,
   usualSeconds
 } from './words';
 
@@ -30,6 +32,8 @@ export function RunItem(
     status: IStatus | undefined;
     /** What it is called among others of its notebook, such as those of a sweep. */
     name?: string;
+    /** Runs from which it is told how long it usually takes. */
+    known?: Iterable<IRun>;
   }
 ): JSX.Element {
   const { run, list, trans } = props;
@@ -60,7 +64,7 @@ export function RunItem(
       {isEnd(run.state) ? (
         <Ended run={run} trans={trans} />
       ) : (
-        <Going run={run} list={list} trans={trans} />
+        <Going run={run} known={props.known ?? list.runs} trans={trans} />
       )}
       {run.reason && run.state !== 'succeeded' && (
         <p className="mj-Run-reason">
@@ -77,10 +81,27 @@ export function RunItem(
           <Text most={120}>{metrics}</Text>
         </p>
       )}
+      {run.spec.trigger.kind === 'rerun' && <Repeat run={run} trans={trans} />}
       <div id={id} hidden={!open}>
         {open && <RunDetail {...props} />}
       </div>
     </article>
+  );
+}
+
+/** Of which run it is a repeat, and whether it came out the same. */
+function Repeat(props: { run: IRun; trans: Trans }): JSX.Element {
+  const { run, trans } = props;
+  const verdict = verdictOf(run.record);
+  return (
+    <p className="mj-Run-when">
+      {trans.__('repeat of %1', shortId(run.spec.trigger.of ?? ''))}{' '}
+      {verdict !== null ? (
+        <VerdictMark verdict={verdict} trans={trans} />
+      ) : (
+        run.state === 'succeeded' && trans.__('· not compared yet')
+      )}
+    </p>
   );
 }
 
@@ -106,11 +127,15 @@ function Ended(props: { run: IRun; trans: Trans }): JSX.Element {
 }
 
 /** How far it is. */
-function Going(props: { run: IRun; list: RunList; trans: Trans }): JSX.Element {
-  const { run, list, trans } = props;
+function Going(props: {
+  run: IRun;
+  known: Iterable<IRun>;
+  trans: Trans;
+}): JSX.Element {
+  const { run, known, trans } = props;
   const now = useNow(1);
   const elapsed = secondsOf(run, now);
-  const usual = usualSeconds(run, list.runs);
+  const usual = usualSeconds(run, known);
   const cells = run.cells_total
     ? trans.__('%1 of %2 cells', run.cells_done, run.cells_total)
     : '';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { cell, run, RunServer, sweep } from '../../test/runserver';
+import { cell, run, RunServer, sweep, verdict } from '../../test/runserver';
 import { ApiError } from '../api';
 import { RunList } from './runlist';
 
@@ -41,7 +41,7 @@ describe('the list of runs', () => {
     expect(keys()).toEqual(['c', 's1', 'a']);
   });
 
-  it('reads on until something more is to be seen', async () => {
+  it('is not filled by the runs of a sweep', async () => {
     const spec = { sweep: 's1' };
     server.sweeps = [sweep('s1', {}, 1000)];
     server.runs = [
@@ -51,10 +51,35 @@ describe('the list of runs', () => {
       )
     ];
     await watched();
-    expect(list.complete).toBe(false);
-    await list.older();
-    expect(keys()).toContain('old');
+    expect(keys()).toEqual(['s1', 'old']);
     expect(list.complete).toBe(true);
+  });
+
+  it('asks for no run of a sweep that goes on, unless it is open', async () => {
+    const spec = { sweep: 's1' };
+    server.sweeps = [sweep('s1', {}, 1000)];
+    server.runs = ['a', 'b'].map(id => run(id, 'running', { spec }, 1001));
+    await watched();
+    await list.show('b');
+    await list.read('a');
+    server.asks = [];
+    server.say({ what: 'run', name: 'a', state: 'running' });
+    server.say({ what: 'run', name: 'b', state: 'running' });
+    await vi.waitFor(() => expect(server.asks).not.toEqual([]));
+    expect(server.asks.map(({ target }) => target)).toEqual(['api/runs/b']);
+    expect(keys()).toEqual(['s1']);
+  });
+
+  it('has the verdict on a repeat that comes after its end', async () => {
+    const spec = { trigger: { kind: 'rerun' as const, of: 'a' } };
+    server.runs = [run('b', 'succeeded', { spec, cells: [cell(0)] })];
+    await watched();
+    list.setOpen('b', true);
+    await list.read('b');
+    server.runs[0].record = { verdict: verdict('identical') };
+    await list.refresh();
+    expect(list.run('b')?.record.verdict).toMatchObject({ kind: 'identical' });
+    expect(list.run('b')?.cells).toHaveLength(1);
   });
 
   it('takes a change of one run without reading the others', async () => {

@@ -13,8 +13,6 @@ import { IRun, IRunPage, ISweep } from './types';
 /** Runs of the first page, so that it is soon there, and of those that follow. */
 const FIRST_PAGE = 50;
 const PAGE = 200;
-/** Pages read at once, since a sweep's runs may fill several and show as one. */
-const PAGES = 10;
 /** Changes that come together are read together. */
 const STEP_MS = 150;
 /** So many runs are read one by one; more are read as a page. */
@@ -64,7 +62,9 @@ export class RunList {
   get items(): Item[] {
     let oldest = this.complete ? 0 : Infinity;
     for (const run of this._runs.values()) {
-      oldest = Math.min(oldest, run.submitted_at);
+      if (run.spec.sweep === null) {
+        oldest = Math.min(oldest, run.submitted_at);
+      }
     }
     const known = new Set(this._sweeps.map(({ id }) => id));
     const items: Item[] = this._sweeps
@@ -150,18 +150,12 @@ export class RunList {
     });
   }
 
-  /** Read on until something more is to be seen. */
+  /** Read on. */
   older(): Promise<void> {
     return this.reading(async () => {
-      const before = this.items.length;
-      for (let pages = 0; pages < PAGES && this._next; pages++) {
-        const page = await this.api.runs({ limit: PAGE, before: this._next });
-        page.runs.forEach(run => this.take(run));
-        this._next = page.next;
-        if (this.items.length > before) {
-          return;
-        }
-      }
+      const page = await this.page(PAGE, this._next);
+      page.runs.forEach(run => this.take(run));
+      this._next = page.next;
     });
   }
 
@@ -211,7 +205,7 @@ export class RunList {
 
   private async readHead(): Promise<IRunPage> {
     const [page, sweeps] = await Promise.all([
-      this.api.runs({ limit: FIRST_PAGE }),
+      this.page(FIRST_PAGE),
       this.api.sweeps()
     ]);
     this._sweeps = sweeps;
@@ -223,7 +217,8 @@ export class RunList {
       page.next === null ? 0 : (page.runs.at(-1)?.submitted_at ?? 0);
     for (const run of [...this._runs.values()]) {
       // what the page should have and has not was dropped from the history
-      if (!meets || (run.submitted_at > oldest && !ids.has(run.id))) {
+      const missing = run.submitted_at > oldest && !ids.has(run.id);
+      if (run.spec.sweep === null && (!meets || missing)) {
         this._runs.delete(run.id);
       }
     }
@@ -234,13 +229,24 @@ export class RunList {
     return page;
   }
 
+  /** Runs by themselves: those of a sweep are read with it. */
+  private page(limit: number, before?: string | null): Promise<IRunPage> {
+    return this.api.runs({ alone: true, limit, before });
+  }
+
   /** A list has neither cells nor records: those that are known stay. */
   private take(run: IRun): void {
     const known = this._runs.get(run.id);
     const brief = run.cells.length === 0 && known !== undefined;
     this._runs.set(
       run.id,
-      brief ? { ...run, cells: known.cells, record: known.record } : run
+      brief
+        ? {
+            ...run,
+            cells: known.cells,
+            record: { ...known.record, ...run.record }
+          }
+        : run
     );
   }
 
@@ -265,12 +271,16 @@ export class RunList {
       return;
     }
     await this.reading(async () => {
-      const many = due.length > FEW || due.some(id => !this._runs.has(id));
+      const many = due.length > FEW || due.includes('');
       const page = many ? await this.readHead() : undefined;
       const read = new Set(page?.runs.map(({ id }) => id));
-      const single = due.filter(
-        id => this._open.has(id) || (this._runs.has(id) && !read.has(id))
-      );
+      const single = due.filter(id => {
+        const run = this._runs.get(id);
+        // a sweep's runs are read with it, all but the one whose cells are shown
+        return run === undefined
+          ? !many
+          : this._open.has(id) || (!read.has(id) && run.spec.sweep === null);
+      });
       await Promise.all(single.slice(0, 50).map(id => this.readRun(id)));
     });
   }

@@ -10,7 +10,7 @@ import {
 import React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { AT, cell, run, RunServer, sweep } from '../../test/runserver';
+import { AT, cell, run, RunServer, sweep, verdict } from '../../test/runserver';
 import { accepting, status, trans } from '../../test/samples';
 import { ApiError } from '../api';
 import { CommandIDs } from '../commands';
@@ -166,6 +166,30 @@ describe('the section of runs', () => {
     expect(document.querySelector('img')).toBeNull();
   });
 
+  it('offers the files that were kept, and warns of what was found', async () => {
+    server.runs = [
+      run('a', 'succeeded', {
+        cells: [cell(0)],
+        record: {
+          artifacts: [
+            { name: 'plots/r ü.png', sha256: 'a'.repeat(64), bytes: 2048 },
+            { name: 3 }
+          ],
+          warnings: ['Others can read <b>it</b>.']
+        }
+      })
+    ];
+    await open();
+    const files = await screen.findByRole('list', { name: 'Files of the run' });
+    const link = within(files).getByRole('link');
+    expect(link.getAttribute('href')).toContain(
+      'mlops/api/runs/a/artifacts/plots%2Fr%20%C3%BC.png'
+    );
+    expect(files.textContent).toContain('2.0 kB');
+    const warnings = screen.getByRole('list', { name: 'Warnings' });
+    expect(warnings.textContent).toBe('Others can read <b>it</b>.');
+  });
+
   it('shows what was printed, of either stream', async () => {
     server.runs = [run('a')];
     server.logs = { stdout: 'one\ntwo\n', stderr: 'warning\n' };
@@ -191,16 +215,75 @@ describe('the section of runs', () => {
     expect(server.sent('POST', 'api/runs/a/cancel')).toHaveLength(1);
   });
 
-  it('runs again with the same parameters', async () => {
+  it('runs again from the record, and shows the repeat', async () => {
     server.runs = [run('a', 'failed', { spec: { parameters: { lr: 0.1 } } })];
     const shown = await open();
     click(shown, /^Run again/);
-    await waitFor(() => expect(screen.getAllByRole('article')).toHaveLength(2));
-    const [body] = server.sent('POST', 'api/runs');
-    expect(body).toMatchObject({
-      notebook: '/work/fit.ipynb',
-      parameters: { lr: 0.1 }
-    });
+    expect(
+      await screen.findByText('repeat of a', { selector: 'p' })
+    ).toBeTruthy();
+    expect(server.sent('POST', 'api/runs/a/rerun')).toEqual([{}]);
+    expect(screen.getAllByRole('article')).toHaveLength(2);
+    expect(screen.getByRole('button', { name: 'Cancel…' })).toBeTruthy();
+  });
+
+  it('does not repeat what was never started', async () => {
+    server.runs = [run('a', 'skipped')];
+    const shown = await open();
+    const again = shown.getByRole('button', { name: /^Run again/ });
+    expect(again.getAttribute('aria-disabled')).toBe('true');
+  });
+
+  it('says how a repeat came out, what it was not given and what is gone', async () => {
+    server.runs = [
+      run('b', 'succeeded', {
+        spec: { trigger: { kind: 'rerun', of: 'a' } },
+        cells: [cell(0)],
+        record: {
+          verdict: verdict('differs', {
+            differences: [{ what: 'metric auc', detail: '0.9 vs 0.8' }],
+            close: [{ what: 'metric loss', detail: '1 vs 1.0000001' }],
+            causes: ['data train'],
+            not_compared: ['The file /data/train.csv is gone.']
+          })
+        }
+      })
+    ];
+    show();
+    const row = await item('fit');
+    expect(row.textContent).toContain('repeat of a differs');
+    const shown = within(row);
+    click(shown, 'fit');
+    const said = within(await shown.findByRole('group', { name: 'Verdict' }));
+    const lines = (name: string): string[] =>
+      within(said.getByRole('list', { name }))
+        .getAllByRole('listitem')
+        .map(line => line.textContent ?? '');
+    expect(lines('Differs in')).toEqual(['metric auc (0.9 vs 0.8)']);
+    expect(lines('Differs by less than 0.000001')).toHaveLength(1);
+    expect(lines('Not given the same')).toEqual(['data train']);
+    expect(lines('Gone, or not compared')).toEqual([
+      'The file /data/train.csv is gone.'
+    ]);
+    click(shown, 'Compare with the original');
+    expect(ran).toEqual([
+      [CommandIDs.compareRuns, { first: 'a', second: 'b' }]
+    ]);
+  });
+
+  it('opens a long log at its end, and reads back', async () => {
+    const lines = Array.from({ length: 9000 }, (_, at) => `line ${at}\n`);
+    server.runs = [run('a')];
+    server.logs = { stdout: lines.join('') };
+    const shown = await open();
+    click(shown, 'Log');
+    const log = await screen.findByRole('log');
+    await waitFor(() => expect(log.textContent).toContain('line 8999'));
+    expect(log.textContent).not.toContain('line 0\n');
+    const back = shown.getByRole('button', { name: 'Show what was before' });
+    fireEvent.click(back);
+    await waitFor(() => expect(log.textContent).toBe(lines.join('')));
+    expect(back.isConnected).toBe(false);
   });
 
   it('keeps the first of two runs that are compared', async () => {

@@ -3,13 +3,17 @@ import React from 'react';
 import { CommandIDs } from '../commands';
 import { IViewContext } from '../context';
 import { Nearness, NearItem } from '../endpoints/near';
+import { lazily } from '../lazy';
 import { Button, Empty, Loading, plain, Text, useValue } from '../react';
 import { Store } from '../store';
 import { RunItem } from './runitem';
 import { Item, RunList, runListOf } from './runlist';
-import { SweepItem } from './sweepitem';
 import { Trouble } from './trouble';
 import { nameOf, shortId } from './words';
+
+const SweepItem = lazily(async () => ({
+  default: (await import('./sweepitem')).SweepItem
+}));
 
 /** How a notebook runs another; a command, so the same in every language. */
 const TRAIN = '%train fit.ipynb -p lr 0.1';

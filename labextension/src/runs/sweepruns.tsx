@@ -13,6 +13,9 @@ import type { ISweepItem } from './sweepitem';
 import { IRun, ISweep } from './types';
 import { parametersOf } from './words';
 
+// most pages never need it, as they never need this file
+import '../../style/rundetail.css';
+
 /** So many runs are shown at first, and with each "Show more". */
 const STEP = 20;
 /** The most runs of a sweep that are read. */
@@ -52,6 +55,7 @@ export default function SweepRuns(props: ISweepItem): JSX.Element {
               // what is open here was read with its cells
               run={list.isOpen(run.id) ? (list.run(run.id) ?? run) : run}
               name={pointOf(sweep, run)}
+              known={value}
             />
           </li>
         ))}

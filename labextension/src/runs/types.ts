@@ -89,7 +89,7 @@ export interface IRun {
   metrics: Record<string, number>;
   mlflow_run_id: string | null;
   models: string[];
-  /** Empty in a list, as `cells` are. */
+  /** In a list of a repeat's verdict at most, as `cells` are empty there. */
   record: Record<string, unknown>;
   cells: ICell[];
 }
@@ -100,8 +100,32 @@ export interface IRunPage {
   next: string | null;
 }
 
+/** How a run compares with another one. */
+export interface IVerdict {
+  kind: 'identical' | 'within_tolerance' | 'differs';
+  /** All of it as a sentence. */
+  text: string;
+  /** Relative. */
+  tolerance: number;
+  differences: IDifference[];
+  /** What differs within the tolerance. */
+  close: IDifference[];
+  /** Names of what was not given the same: data, environment, parameters. */
+  causes: string[];
+  /** What could not be had or compared, a sentence each. */
+  not_compared: string[];
+}
+
+export interface IDifference {
+  /** `metric auc`, or `cell 7 'Fit'` by its place in the notebook. */
+  what: string;
+  detail: string;
+}
+
 export interface ILogPart {
   text: string;
+  /** The byte that it begins with. */
+  start: number;
   /** The byte to go on from. */
   next: number;
   ended: boolean;
@@ -152,12 +176,21 @@ export type IScheduleBody = Partial<Omit<IScheduleSpec, 'name' | 'run'>> & {
   revision?: number;
 };
 
+/** When a rule would start something. */
+export interface ICronStarts {
+  starts: number[];
+  /** Seconds of jitter, which are in them. */
+  offset_seconds: number;
+}
+
 export interface ISchedule {
   spec: IScheduleSpec;
   revision: number;
   created_at: number;
   created_by: string;
   next_at: number | null;
+  /** Three, of which `next_at` is the first. */
+  next_starts: number[];
   last_at: number | null;
   last_run: string | null;
   last_state: string | null;

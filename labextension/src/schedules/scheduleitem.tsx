@@ -1,4 +1,3 @@
-import { Time } from '@jupyterlab/coreutils';
 import React from 'react';
 
 import { IStatus } from '../api';
@@ -9,8 +8,15 @@ import { Button, confirm, ErrorNote, plain, Text } from '../react';
 import { useAct } from '../runs/act';
 import { RunApi } from '../runs/api';
 import { ISchedule } from '../runs/types';
-import { moodOf, nameOf, parametersOf, stateWord } from '../runs/words';
+import {
+  formatSeconds,
+  moodOf,
+  nameOf,
+  parametersOf,
+  stateWord
+} from '../runs/words';
 import { cronWords } from './cronwords';
+import { inZone } from './inzone';
 
 interface IScheduleItem extends IViewContext {
   schedule: ISchedule;
@@ -27,6 +33,9 @@ export function ScheduleItem(props: IScheduleItem): JSX.Element {
   const title = React.useId();
   const words = cronWords(spec.cron, trans);
   const parameters = parametersOf(spec.run.parameters);
+  const then = schedule.next_starts
+    .slice(1)
+    .map(at => inZone(at, spec.time_zone));
   return (
     <article className="mj-Run" aria-labelledby={title}>
       <div className="mj-Run-head">
@@ -58,6 +67,27 @@ export function ScheduleItem(props: IScheduleItem): JSX.Element {
         {schedule.next_at === null
           ? trans.__('next: none')
           : trans.__('next: %1', inZone(schedule.next_at, spec.time_zone))}
+        {then.length > 0 && (
+          <>
+            <br />
+            {trans.__('then:')}{' '}
+            {then.map((start, at) => (
+              <React.Fragment key={at}>
+                {at > 0 && '; '}
+                <span className="mj-Schedule-start">{start}</span>
+              </React.Fragment>
+            ))}
+          </>
+        )}
+        {spec.jitter_seconds > 0 && (
+          <>
+            <br />
+            {trans.__(
+              'each put off by a part of %1',
+              formatSeconds(spec.jitter_seconds, trans)
+            )}
+          </>
+        )}
       </p>
       {schedule.last_at !== null && (
         <p className="mj-Run-when">
@@ -155,20 +185,4 @@ function Actions(props: IScheduleItem): JSX.Element {
       )}
     </>
   );
-}
-
-/** A moment as the clocks of a zone show it. */
-function inZone(seconds: number, zone: string): string {
-  const moment = new Date(seconds * 1000);
-  const language = document.documentElement.lang || undefined;
-  try {
-    return moment.toLocaleString(language, {
-      timeZone: zone,
-      dateStyle: 'medium',
-      timeStyle: 'short'
-    });
-  } catch {
-    // a zone that the hub knows and this browser does not
-    return Time.format(moment);
-  }
 }

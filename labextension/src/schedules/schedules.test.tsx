@@ -84,7 +84,7 @@ describe('the section of schedules', () => {
     server.schedules = [
       schedule(
         'nightly',
-        {},
+        { jitter_seconds: 600 },
         {
           last_at: AT,
           last_run: 'a',
@@ -98,6 +98,9 @@ describe('the section of schedules', () => {
     const text = shown.textContent ?? '';
     expect(text).toContain('every day at 02:00 0 2 * * * Europe/Vienna');
     expect(text).toContain('next: ');
+    // 22:13:20 UTC is another hour in its zone
+    expect(text).toMatch(/then: Nov 16, 2023, 12:13:20.AM; Nov 17, 2023/);
+    expect(text).toContain('each put off by a part of 10 min 0 s');
     expect(text).toContain('failed');
     expect(text).toContain('The notebook is gone.');
     await press('Show the run');

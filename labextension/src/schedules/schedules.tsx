@@ -2,13 +2,17 @@ import React from 'react';
 
 import { CommandIDs } from '../commands';
 import { IViewContext } from '../context';
+import { lazily } from '../lazy';
 import { Button, Empty, Loading, useNow, useValue } from '../react';
 import { RunApi } from '../runs/api';
 import { Trouble } from '../runs/trouble';
 import { ISchedule } from '../runs/types';
 import { IChange, Store } from '../store';
 import { Value } from '../value';
-import { ScheduleItem } from './scheduleitem';
+
+const ScheduleItem = lazily(async () => ({
+  default: (await import('./scheduleitem')).ScheduleItem
+}));
 
 /** How a notebook schedules another; a command, so the same in every language. */
 const SCHEDULE = '%schedule fit.ipynb "0 2 * * *"';
