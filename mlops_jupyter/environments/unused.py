@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+
+from mlops_jupyter.environments.locking import try_lock
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -36,23 +37,11 @@ def collect(root: Path, kept: Iterable[str], unused_seconds: float) -> list[str]
         digest = folder.name
         if not _DIGEST.fullmatch(digest) or digest in needed:
             continue
-        with _free(root / f"{digest}.lock") as free, contextlib.suppress(OSError):
-            if free and folder.stat().st_mtime < oldest:
+        with (root / f"{digest}.lock").open("w") as lock, contextlib.suppress(OSError):
+            if try_lock(lock) and folder.stat().st_mtime < oldest:
                 # first out of the way: what is half deleted must not look like one
                 rubbish = root / f".{digest}.building"
                 folder.rename(rubbish)
                 gone.append(digest)
                 shutil.rmtree(rubbish)
     return gone
-
-
-@contextlib.contextmanager
-def _free(path: Path) -> Iterator[bool]:
-    """Hold a lock file unless somebody else does; says whether it is held."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

@@ -16,7 +16,7 @@ from typing import Any
 
 from mlops_jupyter.hub.catalogue import Catalogue
 from mlops_jupyter.hub.home import Home
-from mlops_jupyter.pipelines import FLAVOR, Graph
+from mlops_jupyter.pipelines import Graph, graph_of
 from mlops_jupyter.pipelines.evaluator import Evaluator
 from mlops_jupyter.pipelines.steps import Door
 from mlops_jupyter.serving.backend import Backend
@@ -120,8 +120,9 @@ class Fleet:
             The version has no usable signature.
         """
         signature = Signature.compile(version.signature, version.model, version.version)
-        if FLAVOR in version.flavors:
-            return self._make_pipeline(spec, version, signature, on_concurrency)
+        graph = graph_of(version)
+        if graph is not None:
+            return self._make_pipeline(spec, version, graph, signature, on_concurrency)
         worker = WorkerSpec(
             endpoint=spec.name,
             model=version.model,
@@ -141,12 +142,13 @@ class Fleet:
         self,
         spec: EndpointSpec,
         version: ModelVersion,
+        graph: Graph,
         signature: Signature,
         on_concurrency: Callable[[float, int], None],
     ) -> Loaded:
         evaluator = Evaluator(
             spec,
-            Graph.from_dict(version.flavors[FLAVOR].get("graph")),
+            graph,
             signature,
             self._door,
             lambda: self._catalogue.check(version),

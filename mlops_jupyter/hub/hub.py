@@ -34,7 +34,6 @@ from mlops_jupyter.hub.hub_routes import HubInfo, HubRoutes
 from mlops_jupyter.hub.jobs import Jobs
 from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.pipeline_routes import PipelineRoutes
-from mlops_jupyter.hub.pipelines import is_pipeline
 from mlops_jupyter.hub.state import State
 from mlops_jupyter.hub.upkeep import (
     close_orphans,
@@ -42,6 +41,7 @@ from mlops_jupyter.hub.upkeep import (
     keep_environments,
     keep_ledger,
 )
+from mlops_jupyter.pipelines import is_pipeline
 from mlops_jupyter.serving.gateway import Gateway
 from mlops_jupyter.serving.http import HttpServer
 from mlops_jupyter.serving.messages import Request, Response

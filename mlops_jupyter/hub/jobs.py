@@ -19,6 +19,7 @@ from mlops_jupyter.hub.routes import Route
 from mlops_jupyter.hub.run_routes import RunRoutes
 from mlops_jupyter.hub.run_start import JUPYTER_PATH
 from mlops_jupyter.hub.run_store import RunStore
+from mlops_jupyter.hub.running import Running
 from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.hub.schedule_routes import ScheduleRoutes, SweepRoutes
 from mlops_jupyter.hub.schedule_store import ScheduleStore
@@ -71,7 +72,9 @@ class Jobs:
             place = str(run.record.get("jupyter_path") or "")
             return {**known, "MLOPS_JUPYTER_RUN_USER": run.submitted_by, JUPYTER_PATH: place}
 
-        runs = Runs(store, home.runs, notices, slots, target.inventory, environment, lineage)
+        runs = Runs(
+            Running(store, home.runs, notices, slots, target.inventory, environment, lineage)
+        )
         publications = Publications(home.root, runs)
         sweeps = Sweeps(SweepStore(engine, reader, ledger), runs, notices, publications)
         schedules = Schedules(

@@ -7,22 +7,11 @@ from typing import Any
 
 from mlops_jupyter.hub.fleet import Loaded
 from mlops_jupyter.hub.live import LiveEndpoint
-from mlops_jupyter.pipelines import FLAVOR, Graph
+from mlops_jupyter.pipelines import Graph, graph_of
 from mlops_jupyter.pipelines.check import check
 from mlops_jupyter.pipelines.evaluator import Evaluator
 from mlops_jupyter.pipelines.served import Checked, Endpoints, Served, check_cycles
 from mlops_jupyter.types import EndpointSpec, InvalidInput, ModelVersion, NotFound
-
-
-def graph_of(version: ModelVersion) -> Graph | None:
-    """The graph of a version that is a pipeline; None for any other."""
-    described = version.flavors.get(FLAVOR)
-    return Graph.from_dict(described.get("graph")) if isinstance(described, Mapping) else None
-
-
-def is_pipeline(version: ModelVersion) -> bool:
-    """Whether a version is a pipeline."""
-    return FLAVOR in version.flavors
 
 
 class Pipelines:

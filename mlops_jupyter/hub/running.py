@@ -62,13 +62,13 @@ class Running:
         notices: Notices,
         slots: Slots,
         gpus: GpuInventory,
-        environment: Callable[[RunStatus], Mapping[str, str]],
-        lineage: Callable[[RunStatus, Path], dict[str, Any]],
+        environment: Callable[[RunStatus], Mapping[str, str]] = lambda run: {},
+        lineage: Callable[[RunStatus, Path], dict[str, Any]] = lambda run, folder: {},
     ) -> None:
-        self._store = store
-        self._folder = folder
+        self.store = store
+        self.folder = folder
         self._notices = notices
-        self._slots = slots
+        self.slots = slots
         self._gpus = gpus
         self._environment = environment
         self._lineage = lineage
@@ -103,7 +103,7 @@ class Running:
         self, live: LiveRun, status: RunStatus, before: Iterable[dict[str, Any]] = ()
     ) -> None:
         """Keep the end of a run; raises AuditUnavailable while the ledger cannot write."""
-        self._store.save([status], [*before, records.run("run.end", status, None)])
+        self.store.save([status], [*before, records.run("run.end", status, None)])
         live.status = status
         self._release(live)
         self._live.pop(status.id, None)
@@ -132,8 +132,8 @@ class Running:
 
     def restore(self) -> None:
         """Take over the runs of the hub before: go on with those that go on, end the others."""
-        for status in self._store.unended():
-            live = LiveRun(status, RunFolder(self._folder / status.id))
+        for status in self.store.unended():
+            live = LiveRun(status, RunFolder(self.folder / status.id))
             self._live[status.id] = live
             # a hub may have been killed between the start of a run and its record
             if status.state != "queued" or live.folder.supervisor_file.exists():
@@ -184,7 +184,7 @@ class Running:
             if live.status.state != "queued" or live.starting
         ]
         asked = [self._asked(live) for live in waiting if not live.starting]
-        choice = choose(asked, going, self._slots, time.time())
+        choice = choose(asked, going, self.slots, time.time())
         for run, (place, reason) in choice.places.items():
             live = self._live[run]
             if (live.status.place, live.waits_because) != (place, reason):
@@ -222,7 +222,7 @@ class Running:
             started = replace(
                 status, state="starting", place=None, reason="", started_at=round(time.time(), 6)
             )
-            self._store.save([started], [records.run("run.start", started, None)])
+            self.store.save([started], [records.run("run.start", started, None)])
         except MlopsError as error:
             if live.process is not None:
                 # it runs unrecorded until the ledger writes again: its start is in its folder
@@ -273,7 +273,7 @@ class Running:
         else:
             if status.state != live.status.state:
                 # what the list is asked for by; the ledger has its own records
-                self._store.save([status], ())
+                self.store.save([status], ())
             live.status = status
             self.tell(status)
 
@@ -296,7 +296,7 @@ class Running:
         live.status = replace(live.status, record={**live.status.record, **live.known})
         with contextlib.suppress(AuditUnavailable):
             if live.ended is None:
-                self._store.save([live.status], ())
+                self.store.save([live.status], ())
         self._woken.set()
 
     def _asked(self, live: LiveRun) -> Waiting:

@@ -17,13 +17,11 @@ from sqlalchemy.engine import Connection
 
 from mlops_jupyter.hub import records
 from mlops_jupyter.hub.live_run import LiveRun
-from mlops_jupyter.hub.notices import Notices
-from mlops_jupyter.hub.run_store import RunFilter, RunStore, summary
+from mlops_jupyter.hub.run_store import RunFilter, summary
 from mlops_jupyter.hub.running import Running
-from mlops_jupyter.serving.gpus import GpuInventory
 from mlops_jupyter.training.folder import RunFolder
 from mlops_jupyter.training.parameters import json_values
-from mlops_jupyter.training.queue import Slots, never_fits
+from mlops_jupyter.training.queue import never_fits
 from mlops_jupyter.training.secrets import exposed
 from mlops_jupyter.types import (
     Caller,
@@ -43,36 +41,15 @@ Also = Callable[[Connection], object]
 
 
 class Runs:
-    """All runs of the hub and the verbs on them.
+    """All runs of the hub and the verbs on them; `running` are those that have not ended."""
 
-    Parameters
-    ----------
-    folder
-        Where the runs' folders are.
-    slots
-        What the machine has for runs.
-    environment
-        Gives variables for the kernel of a run.
-    lineage
-        Finds out what a run that starts is made of; called in a thread, never raises.
-    """
-
-    def __init__(
-        self,
-        store: RunStore,
-        folder: Path,
-        notices: Notices,
-        slots: Slots,
-        gpus: GpuInventory,
-        environment: Callable[[RunStatus], Mapping[str, str]] = lambda run: {},
-        lineage: Callable[[RunStatus, Path], dict[str, Any]] = lambda run, folder: {},
-    ) -> None:
-        self._store = store
-        self._folder = folder
-        self.slots = slots
-        self._running = Running(store, folder, notices, slots, gpus, environment, lineage)
-        self.on_end = self._running.on_end
-        self.parallel = self._running.parallel
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._store = running.store
+        self._folder = running.folder
+        self.slots = running.slots
+        self.on_end = running.on_end
+        self.parallel = running.parallel
 
     # -- what there is ------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 from mlops_jupyter.hub.fleet import Loaded
 from mlops_jupyter.hub.live import LiveEndpoint
-from mlops_jupyter.hub.pipelines import is_pipeline
+from mlops_jupyter.pipelines import is_pipeline
 from mlops_jupyter.serving.telemetry import EndpointTelemetry
 from mlops_jupyter.types import EndpointStatus, Replicas
 

@@ -5,7 +5,17 @@ know the engine and run in the hub.
 """
 
 from mlops_jupyter.pipelines.build import Part, as_part, ensemble, field, parallel, step, switch
-from mlops_jupyter.pipelines.graph import FLAVOR, Ensemble, Graph, Node, Parallel, Step, Switch
+from mlops_jupyter.pipelines.graph import (
+    FLAVOR,
+    Ensemble,
+    Graph,
+    Node,
+    Parallel,
+    Step,
+    Switch,
+    graph_of,
+    is_pipeline,
+)
 from mlops_jupyter.pipelines.syntax import InvalidPipeline
 from mlops_jupyter.pipelines.text import parse_pipeline
 from mlops_jupyter.pipelines.writer import write_pipeline
@@ -23,6 +33,8 @@ __all__ = [
     "as_part",
     "ensemble",
     "field",
+    "graph_of",
+    "is_pipeline",
     "parallel",
     "parse_pipeline",
     "step",

@@ -13,6 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from mlops_jupyter.pipelines.syntax import QUOTED, Tokens, write_field
@@ -73,6 +74,7 @@ Sort = Literal["truth", "number", "text", "time", "null", "any"]
 # -- text -----------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024)
 def parse_expression(text: str, line: int = 0, at: int = 0) -> Expression:
     """Read the expression that begins at `at`; raise InvalidPipeline with its place."""
     tokens = Tokens(text, _TOKEN, line, at)

@@ -8,14 +8,14 @@ text or in Python, and its JSON form is what a version of a pipeline keeps.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from mlops_jupyter.pipelines.expression import parse_expression, write_expression
 from mlops_jupyter.pipelines.syntax import InvalidPipeline
-from mlops_jupyter.types import ModelRef, check_name
+from mlops_jupyter.types import ModelRef, ModelVersion, check_name
 
 FLAVOR = "mlops_pipeline"
 """The flavour in the MLmodel file that holds the graph."""
@@ -258,3 +258,14 @@ def _canonical(nodes: Sequence[Any]) -> tuple[Any, ...]:
         else:
             found.append(node)
     return tuple(found)
+
+
+def is_pipeline(version: ModelVersion) -> bool:
+    """Whether a version is a pipeline."""
+    return FLAVOR in version.flavors
+
+
+def graph_of(version: ModelVersion) -> Graph | None:
+    """The graph of a version that is a pipeline; None for any other."""
+    described = version.flavors.get(FLAVOR)
+    return Graph.from_dict(described.get("graph")) if isinstance(described, Mapping) else None

@@ -23,9 +23,10 @@ from mlops_jupyter.serving.account import Account, Trace
 from mlops_jupyter.serving.oip_request import Options
 from mlops_jupyter.serving.predictions import encode_predictions
 from mlops_jupyter.serving.replica import Call
-from mlops_jupyter.serving.routing import Route, ServedVersion
+from mlops_jupyter.serving.routing import Route, ServedVersion, blank_record
 from mlops_jupyter.serving.tensors import Inputs, Outputs
 from mlops_jupyter.types import (
+    AuditPolicy,
     DeadlineExceeded,
     MlopsError,
     Unavailable,
@@ -212,18 +213,7 @@ def step_record(
     if route is not None:
         record = route.record_of(account.caller, served).copy()
     else:
-        caller = account.caller
-        record = {
-            "kind": "prediction",
-            "action": "predict",
-            "actor": {
-                "sub": caller.subject,
-                "kind": caller.principal.kind,
-                "method": caller.method,
-                "token_id": caller.token_id,
-            },
-            "endpoint": step.endpoint,
-        }
+        record = blank_record(account.caller, step.endpoint, AuditPolicy())
     record["client"] = {"peer": account.peer}
     record["request_id"] = account.request_id
     record["trace"] = trace.to_record()

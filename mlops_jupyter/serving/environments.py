@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -24,14 +23,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlops_jupyter
-from mlops_jupyter.environments import build_variables, collect, complaint, uv_command
+from mlops_jupyter.environments import (
+    POLL_SECONDS,
+    WAITING,
+    build_variables,
+    collect,
+    complaint,
+    try_lock,
+    uv_command,
+)
 from mlops_jupyter.types import Environment, ModelVersion, Unavailable
 
 OLDEST_PYTHON = (3, 11)
 """What this package runs on."""
-
-WAITING = "Waiting for another build of the same environment"
-"""What a second builder says."""
 
 Progress = Callable[[str], None]
 
@@ -45,7 +49,6 @@ for d in m.distributions():
 print(json.dumps([sys.executable, platform.python_version(), found]))
 """
 _WORKER_NEEDS = ("numpy", "pandas")
-_LOCK_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -294,13 +297,9 @@ async def _exclusive(path: Path, progress: Progress) -> AsyncIterator[None]:
     """Hold a lock file, across tasks and processes."""
     with path.open("w") as file:
         told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    progress(WAITING)
-                    told = True
-                await asyncio.sleep(_LOCK_POLL_SECONDS)
+        while not try_lock(file):
+            if not told:
+                progress(WAITING)
+                told = True
+            await asyncio.sleep(POLL_SECONDS)
         yield

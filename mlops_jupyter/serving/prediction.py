@@ -68,14 +68,13 @@ class Prediction:
         if self._account is None:
             assert self.caller is not None
             headers = self.request.headers
-            run = os.urandom(16).hex()
-            claimed = headers.get(b"x-request-id")
+            run, claimed = os.urandom(16).hex(), self._claimed_id()
             self._account = Account(
                 self.caller,
                 self.request.peer.address,
                 Trace.begin(headers.get(TRACEPARENT)),
                 run,
-                run if claimed is None else claimed[:128].decode("latin-1"),
+                run if claimed is None else claimed,
                 Journal(self.recorder),
                 shadow=self.exchange is None,
             )
@@ -198,12 +197,18 @@ class Prediction:
     def _add_trace(self, record: dict[str, Any]) -> None:
         """Add what links the record with others: the caller's request id, the trace, the run."""
         headers, account = self.request.headers, self._account
-        claimed = headers.get(b"x-request-id")
         if account is not None:
             record["request_id"] = account.request_id
             record["trace"] = account.trace.to_record()
             record["pipeline"] = {"run": account.run}
-        elif claimed is not None:
-            record["request_id"] = claimed[:128].decode("latin-1")
-        if account is None and TRACEPARENT in headers:
+            return
+        claimed = self._claimed_id()
+        if claimed is not None:
+            record["request_id"] = claimed
+        if TRACEPARENT in headers:
             record["trace"] = Trace.begin(headers[TRACEPARENT]).to_record()
+
+    def _claimed_id(self) -> str | None:
+        """The id that the caller gave the request: a claim, cut."""
+        claimed = self.request.headers.get(b"x-request-id")
+        return None if claimed is None else claimed[:128].decode("latin-1")

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from mlops_jupyter.serving.environments import WAITING, Environments, read_lock
+from mlops_jupyter.serving.environments import Environments, read_lock
 from mlops_jupyter.serving.gpus import GpuInventory
 from mlops_jupyter.serving.replica import Process, Spawner
 from mlops_jupyter.serving.worker import WorkerSpec
@@ -248,15 +248,14 @@ class LocalTarget:
 
     async def _python(self, version: ModelVersion, path: Path) -> str:
         def told(line: str) -> None:
-            if line == WAITING:
-                self._building.setdefault(version.digest, line)
-            else:
-                self._building[version.digest] = line[:_LINE]
+            self._building[version.digest] = line[:_LINE]
 
-        try:
-            return await self._environments.python(version, path, told)
-        finally:
-            self._building.pop(version.digest, None)
+        # a second start says what the build is doing, not that it waits for it
+        async with self._locks.setdefault(version.digest, asyncio.Lock()):
+            try:
+                return await self._environments.python(version, path, told)
+            finally:
+                self._building.pop(version.digest, None)
 
     async def _warm_quietly(self, version: ModelVersion, path: Path) -> None:
         try:

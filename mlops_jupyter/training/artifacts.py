@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mlops_jupyter.training.masking import Mask
-from mlops_jupyter.types import InvalidRequest, MlopsError, TooLarge, Unavailable
+from mlops_jupyter.types import InvalidRequest, MlopsError, TooLarge
 from mlops_jupyter.types.artifact import (
     MAX_ARTIFACTS,
     Artifact,
+    artifact_not_kept,
     check_artifact_name,
     keep_artifact,
     open_artifact,
@@ -73,12 +74,7 @@ class Artifacts:
                 raise _holds_secret(name)
             new.replace(self.folder / kept.sha256)
         except OSError as error:
-            raise Unavailable(
-                f"The artifact '{name}' cannot be kept.",
-                reason=f"{error.strerror or error}.",
-                fix="Make room on the disk of the hub's state directory.",
-                code="artifact_not_kept",
-            ) from None
+            raise artifact_not_kept(name, error) from None
         finally:
             new.unlink(missing_ok=True)
             # what a cell handed over was for this alone

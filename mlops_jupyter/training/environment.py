@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,14 +18,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mlops_jupyter.environments import collect, complaint
+from mlops_jupyter.environments import POLL_SECONDS, WAITING, collect, complaint, try_lock
 from mlops_jupyter.training.folder import write_atomically
 from mlops_jupyter.types import InvalidRequest, Unavailable
 
 Progress = Callable[[str], None]
 
 _OURSELVES = "mlops-jupyter"
-_POLL_SECONDS = 0.1
 _DONE = "environment.json"
 
 
@@ -304,15 +302,11 @@ def _exclusive(path: Path, progress: Progress) -> Iterator[None]:
     """Hold a lock file, across threads and processes."""
     with path.open("w") as file:
         told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    progress("Waiting for another build of the same environment")
-                    told = True
-                time.sleep(_POLL_SECONDS)
+        while not try_lock(file):
+            if not told:
+                progress(WAITING)
+                told = True
+            time.sleep(POLL_SECONDS)
         yield
 
 

@@ -91,13 +91,18 @@ def keep_artifact(name: str, source: BinaryIO, target: Path | None) -> Artifact:
                 target.unlink()
         if isinstance(error, MlopsError):
             raise
-        raise Unavailable(
-            f"The artifact '{name}' cannot be kept.",
-            reason=f"{error.strerror or error}.",
-            fix="Make room on the disk of the hub's state directory.",
-            code="artifact_not_kept",
-        ) from None
+        raise artifact_not_kept(name, error) from None
     return Artifact(name, digest.hexdigest(), size)
+
+
+def artifact_not_kept(name: str, error: OSError) -> Unavailable:
+    """The error for a file that cannot be written where the run is kept."""
+    return Unavailable(
+        f"The artifact '{name}' cannot be kept.",
+        reason=f"{error.strerror or error}.",
+        fix="Make room on the disk of the hub's state directory.",
+        code="artifact_not_kept",
+    )
 
 
 def file_name(path: str | os.PathLike[str]) -> str:

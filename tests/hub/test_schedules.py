@@ -10,6 +10,7 @@ from mlops_jupyter.client.hub import Hub
 from mlops_jupyter.hub import schedules as schedules_module
 from mlops_jupyter.hub.notices import Notices
 from mlops_jupyter.hub.run_store import RunFilter, RunStore
+from mlops_jupyter.hub.running import Running
 from mlops_jupyter.hub.runs import Runs
 from mlops_jupyter.hub.schedule_store import ScheduleStore
 from mlops_jupyter.hub.schedules import Schedules
@@ -105,7 +106,7 @@ class Hall:
         self.now = START
         self._store = RunStore(books.engine, books.reader, books.ledger)
         slots = Slots(cpus=2, memory_bytes=1 << 40, gpus=0)
-        self.runs = Runs(self._store, home.runs, Notices(), slots, GpuInventory(tuple))
+        self.runs = Runs(Running(self._store, home.runs, Notices(), slots, GpuInventory(tuple)))
         store = ScheduleStore(books.engine, books.reader, books.ledger)
         self.schedules = Schedules(
             store, self.runs, self._store, Notices(), home.notebooks, lambda: self.now
