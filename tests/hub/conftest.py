@@ -97,6 +97,19 @@ def daemon(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def publishing_hub(tmp_path_factory):
+    """A hub that writes its runs to MLflow."""
+    from mlops_jupyter.client.hub import Hub
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLOPS_JUPYTER_PUBLISH_RUNS", "1")
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        hub = Hub.connect(home=tmp_path_factory.mktemp("hub"))
+        yield hub
+        hub.stop()
+
+
+@pytest.fixture(scope="module")
 def http(daemon):
     """A client that proves nothing by itself: over TCP, without a token."""
     import httpx

@@ -24,14 +24,8 @@ print("fitted", random.random())
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    """A hub that writes its runs to MLflow."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLOPS_JUPYTER_PUBLISH_RUNS", "1")
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        hub = Hub.connect(home=tmp_path_factory.mktemp("hub"))
-        yield hub
-        hub.stop()
+def hub(publishing_hub):
+    return publishing_hub
 
 
 def ended(hub, run):

@@ -4,7 +4,6 @@ import hashlib
 
 import pytest
 
-from mlops_jupyter.client.hub import Hub
 from mlops_jupyter.types import NotFound
 
 from .test_reruns import ended, judged
@@ -14,14 +13,8 @@ NAME = "plots/größe 1.txt"
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    """A hub that writes its runs to MLflow."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLOPS_JUPYTER_PUBLISH_RUNS", "1")
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        hub = Hub.connect(home=tmp_path_factory.mktemp("hub"))
-        yield hub
-        hub.stop()
+def hub(publishing_hub):
+    return publishing_hub
 
 
 @pytest.fixture(scope="module")

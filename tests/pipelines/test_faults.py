@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from pathlib import Path
@@ -331,6 +332,18 @@ class TestUndeployed:
         errors = [one for one in answers if isinstance(one, MlopsError)]
         assert {(one.status, one.code) for one in errors} == {(503, "step_unavailable")}
         assert all("Step 'fleeting' failed" in one.message for one in errors)
+
+    def test_what_is_recorded_of_such_a_step_says_on_whose_behalf(self, kit):
+        kit.serve("left", models.doubled, "x: double -> y: double")
+        kit.pipeline("missing", "left -> out")
+        kit.hub.undeploy("left")
+        ada = {"sub": "user:ada", "method": "jupyterhub"}
+        headers = {"x-request-id": "on-behalf", "X-Mlops-On-Behalf-Of": json.dumps(ada)}
+        with pytest.raises(MlopsError):
+            kit.call("missing", headers, x=[1.0])
+        records = kit.hub.records(text="on-behalf").records
+        assert {one["pipeline"].get("step") for one in records} == {"left", None}
+        assert [one["on_behalf_of"] for one in records] == [ada, ada]
 
     def test_a_pipeline_of_an_undeployed_endpoint_is_refused(self, kit):
         kit.serve("gone", models.doubled, "x: double -> y: double")

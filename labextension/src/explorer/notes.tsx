@@ -2,8 +2,8 @@ import { CommandRegistry } from '@lumino/commands';
 import React from 'react';
 
 import { ApiError, IStatus } from '../api';
-import { CommandIDs } from '../commands';
 import { Button, Empty, ErrorNote, Loading, Trans } from '../react';
+import { Trouble } from '../trouble';
 import { countAsked } from './asked';
 import { RecordList } from './recordlist';
 
@@ -40,24 +40,18 @@ export function LedgerError(props: {
   retry: () => void;
 }): JSX.Element {
   const { error, trans, commands } = props;
-  if (error.code === 'hub_stopped') {
-    return (
-      <Empty>
-        <p>{trans.__('The hub is stopped, so its history cannot be read.')}</p>
-        {commands.hasCommand(CommandIDs.startHub) && (
-          <Button
-            label={trans.__('Start the Hub')}
-            kind="accept"
-            onClick={() => void commands.execute(CommandIDs.startHub)}
-          />
-        )}
-      </Empty>
-    );
-  }
   if (error.status === 403 && error.code !== 'server_error') {
     return <ErrorNote error={error} trans={trans} />;
   }
-  return <ErrorNote error={error} trans={trans} retry={props.retry} />;
+  return (
+    <Trouble
+      error={error}
+      stopped={trans.__('The hub is stopped, so its history cannot be read.')}
+      retry={props.retry}
+      trans={trans}
+      commands={commands}
+    />
+  );
 }
 
 /** What is to be said when there are no rows. */

@@ -6,6 +6,7 @@ import { INotebook } from '../runs/types';
 import { nameOf } from '../runs/words';
 import { IDraft, IRunDraft, Problems } from './draft';
 import { Field } from './field';
+import { NumberFields } from './numberfields';
 import { ParameterField } from './parameterfield';
 import { ScheduleFields } from './schedulefields';
 import { ReadStarts } from './starts';
@@ -83,19 +84,12 @@ export function JobForm(props: {
       <fieldset className="mj-Job-part">
         <legend>{trans.__('Kernel and machine')}</legend>
         <Kernel {...props} onChange={kernel => setRun({ kernel })} />
-        {numbersOf(trans).map(([name, label, hint]) => (
-          <Field key={name} label={label} hint={hint} problem={problems[name]}>
-            {shared => (
-              <input
-                {...shared}
-                type="text"
-                inputMode="decimal"
-                value={draft.run[name]}
-                onChange={event => setRun({ [name]: event.target.value })}
-              />
-            )}
-          </Field>
-        ))}
+        <NumberFields
+          fields={numbersOf(trans)}
+          values={draft.run}
+          problems={problems}
+          onChange={(name, value) => setRun({ [name]: value })}
+        />
         <Field
           label={trans.__('Output notebook')}
           hint={trans.__(

@@ -5,6 +5,7 @@ import { Concurrency } from '../runs/types';
 import { cronWords } from '../schedules/cronwords';
 import { IScheduleDraft, Problems } from './draft';
 import { Field } from './field';
+import { NumberFields } from './numberfields';
 import { problemsIn } from './refused';
 import { ReadStarts, Starts, useStarts } from './starts';
 
@@ -102,19 +103,12 @@ export function ScheduleFields(props: {
           </select>
         )}
       </Field>
-      {numbersOf(trans).map(([name, label, hint]) => (
-        <Field key={name} label={label} hint={hint} problem={problems[name]}>
-          {shared => (
-            <input
-              {...shared}
-              type="text"
-              inputMode="decimal"
-              value={draft[name]}
-              onChange={event => set({ [name]: event.target.value })}
-            />
-          )}
-        </Field>
-      ))}
+      <NumberFields
+        fields={numbersOf(trans)}
+        values={draft}
+        problems={problems}
+        onChange={(name, value) => set({ [name]: value })}
+      />
       <label className="mj-Job-check">
         <input
           type="checkbox"

@@ -6,9 +6,9 @@ import { Nearness, NearItem } from '../endpoints/near';
 import { lazily } from '../lazy';
 import { Button, Empty, Loading, plain, Text, useValue } from '../react';
 import { Store } from '../store';
+import { Trouble } from '../trouble';
 import { RunItem } from './runitem';
 import { Item, RunList, runListOf } from './runlist';
-import { Trouble } from './trouble';
 import { nameOf, shortId } from './words';
 
 const SweepItem = lazily(async () => ({

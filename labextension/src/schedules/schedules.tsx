@@ -5,9 +5,9 @@ import { IViewContext } from '../context';
 import { lazily } from '../lazy';
 import { Button, Empty, Loading, useNow, useValue } from '../react';
 import { RunApi } from '../runs/api';
-import { Trouble } from '../runs/trouble';
 import { ISchedule } from '../runs/types';
 import { IChange, Store } from '../store';
+import { Trouble } from '../trouble';
 import { Value } from '../value';
 
 const ScheduleItem = lazily(async () => ({

@@ -1,9 +1,9 @@
 import React from 'react';
 
-import { ApiError } from '../api';
-import { CommandIDs } from '../commands';
-import { IViewContext } from '../context';
-import { Button, Empty, ErrorNote } from '../react';
+import { ApiError } from './api';
+import { CommandIDs } from './commands';
+import { IViewContext } from './context';
+import { Button, Empty, ErrorNote } from './react';
 
 /** Why something cannot be read; a stopped hub can be started here. */
 export function Trouble(
